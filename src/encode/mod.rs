@@ -1,0 +1,135 @@
+//! Pictures and texts become unit vectors.
+//!
+//! Flowing in: decoded pictures and sentences, in batches. Flowing out: [`Embedding`]s. An encoder is
+//! a pure function of its weights and its input; its [`Fingerprint`] names that function, so that
+//! vectors of two different ones are never compared.
+
+mod embedding;
+pub mod image;
+pub mod text;
+mod weights;
+
+use std::fmt;
+
+use ::image::RgbImage;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+pub use embedding::{Embedding, NotAnEmbedding};
+pub use weights::Weights;
+
+/// What a vector was made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Modality {
+    /// The product's picture.
+    Image,
+    /// The product's words.
+    Text,
+}
+
+impl fmt::Display for Modality {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Modality::Image => "image",
+            Modality::Text => "text",
+        })
+    }
+}
+
+/// Names the function from input to vector: architecture, weights, preprocessing and dimension.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fingerprint([u8; 32]);
+
+impl Fingerprint {
+    /// Hashes whatever determines the function; each part is delimited, so that no two lists collide.
+    pub fn of(parts: &[&[u8]]) -> Self {
+        let mut hasher = Sha256::new();
+        for part in parts {
+            hasher.update((part.len() as u64).to_le_bytes());
+            hasher.update(part);
+        }
+        Fingerprint(hasher.finalize().into())
+    }
+
+    /// The raw bytes, for keys.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Fingerprint({self})")
+    }
+}
+
+/// What every encoder can say of itself.
+pub trait Encoder: Send + Sync {
+    /// The architecture's name, `resnet50` say.
+    fn name(&self) -> &str;
+    /// The length of every vector it makes.
+    fn dimension(&self) -> usize;
+    /// Names the function that it is.
+    fn fingerprint(&self) -> Fingerprint;
+}
+
+/// A network that reads pictures.
+///
+/// Preprocessing is apart from the network, because it runs for one picture a core while the network
+/// runs for a batch.
+pub trait ImageEncoder: Encoder {
+    /// Resizes, crops and scales a picture to what the network reads.
+    fn prepare(&self, picture: &RgbImage) -> Pixels;
+    /// One embedding a picture, in order.
+    fn encode(&self, batch: &[Pixels]) -> Result<Vec<Embedding>, Error>;
+}
+
+/// A network that reads sentences.
+pub trait TextEncoder: Encoder {
+    /// One embedding a sentence, in order.
+    fn encode(&self, batch: &[&str]) -> Result<Vec<Embedding>, Error>;
+}
+
+/// A picture as a network reads it: channels, rows, columns.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pixels {
+    /// Rows and columns; the picture is square.
+    pub side: usize,
+    /// `3 * side * side` values, channel by channel.
+    pub values: Vec<f32>,
+}
+
+/// Why an encoder could not be loaded, or could not encode.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file of the model cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Io {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file of the model is not what it should be.
+    #[error("{path} is not a usable model file: {reason}")]
+    Malformed {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What is wrong, and the remedy where there is one.
+        reason: String,
+    },
+    /// The network's output has no direction.
+    #[error(transparent)]
+    Embedding(#[from] NotAnEmbedding),
+    /// The network could not be run.
+    #[error("the network failed: {0}")]
+    Network(#[from] candle_core::Error),
+}

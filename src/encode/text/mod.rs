@@ -1,0 +1,1 @@
+//! Networks that read sentences, one file each.

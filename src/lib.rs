@@ -1,0 +1,18 @@
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::exit,
+        clippy::print_stdout,
+        clippy::print_stderr
+    )
+)]
+//! Search a product catalogue by picture, by words and by product.
+//!
+//! Data flows one way through the modules: [`catalogue`] turns what a shop hands over into items,
+//! [`encode`] turns their pictures and texts into unit vectors, [`collection`] keeps both on disk,
+//! [`search`] answers queries.
+
+pub mod catalogue;
+pub mod encode;
