@@ -13,3 +13,49 @@
 //! This crate knows rows, vectors and similarities, and nothing of products or models. Flowing in:
 //! unit vectors, each with the `u32` id its owner knows it by. Flowing out: [`Candidate`]s, best
 //! first, from an immutable, memory-mapped segment file.
+//!
+//! ```
+//! use lookalike_index::{Neighbours, Precision, SearchOptions, Segment, SegmentWriter};
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("colours.seg");
+//! let mut writer = SegmentWriter::create(&path, 3, Precision::F16, b"colours, red green blue")?;
+//! writer.push(7, &[1.0, 0.0, 0.0])?;
+//! writer.push(8, &[0.0, 1.0, 0.0])?;
+//! writer.push(12, &[0.6, 0.8, 0.0])?;
+//! writer.finish()?;
+//!
+//! let segment = Segment::open(&path)?;
+//! let answer = segment.exact().search(&[0.8, 0.6, 0.0], 2, &SearchOptions::default())?;
+//! assert_eq!(answer.candidates[0].id, 12);
+//! assert_eq!(answer.candidates[1].id, 7);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! - [`SegmentWriter`] checks vectors and streams them into a file; [`Segment`] opens such a file in
+//!   no time, and [`Segment::verify`] reads every byte of it. `FORMAT.md` draws the file.
+//! - [`Neighbours`] is what finds: today the [`Exact`] scan, which is also the oracle of
+//!   whatever finds faster.
+//! - Similarities are inner products, for unit vectors the cosine. Higher is better, ties go to the
+//!   lower id, and the same question gets the same bits on any processor with any number of
+//!   threads.
+//! - Work is spread over rayon's current thread pool: call from within
+//!   [`ThreadPool::install`](https://docs.rs/rayon/1/rayon/struct.ThreadPool.html#method.install) to bound it.
+
+mod error;
+mod exact;
+mod kernels;
+mod neighbours;
+mod segment;
+mod top;
+mod vectors;
+
+pub use error::{Error, Fault, QueryError, RowError, WriteError};
+pub use exact::Exact;
+pub use neighbours::{Answer, Candidate, Neighbours, SearchOptions};
+pub use segment::{Precision, Segment, SegmentWriter};
+
+/// The name of the kernels that this processor runs: `avx512`, `avx2`, `neon` or `scalar`.
+pub fn kernels() -> &'static str {
+    kernels::Kernels::best().name()
+}

@@ -1,0 +1,101 @@
+//! The exact scan: looks at every vector, and is the oracle of whatever looks at fewer.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use crate::error::QueryError;
+use crate::neighbours::{Answer, Candidate, Neighbours, SearchOptions};
+use crate::top::Top;
+use crate::vectors::Vectors;
+
+/// Compares the query with every vector of a segment. Made by [`Segment::exact`](crate::Segment::exact).
+#[derive(Debug, Clone, Copy)]
+pub struct Exact<'a> {
+    vectors: Vectors<'a>,
+}
+
+/// Queries that share one pass over the vectors. At 2048 dimensions these are 1 MB, what a
+/// core's second cache holds; more would come from farther away for every few rows.
+const QUERIES: usize = 128;
+
+/// What one thread has found, and its room for the similarities of a block.
+struct Progress {
+    tops: Vec<Top>,
+    similarities: Vec<f32>,
+}
+
+impl<'a> Exact<'a> {
+    pub(crate) fn new(vectors: Vectors<'a>) -> Self {
+        Exact { vectors }
+    }
+
+    /// Answers queries that have been checked, in one pass.
+    fn pass(&self, queries: &[&[f32]], k: usize, options: &SearchOptions) -> Vec<Answer> {
+        let rows = self.vectors.len();
+        let block = self.vectors.block_rows();
+        let blocks = rows.div_ceil(block);
+        let start = || Progress {
+            tops: queries.iter().map(|_| Top::new(k.min(rows), options)).collect(),
+            similarities: vec![0.0; block * queries.len()],
+        };
+        let look = |mut progress: Progress, b: usize| {
+            self.look(b * block..rows.min((b + 1) * block), queries, &mut progress);
+            progress
+        };
+        let done = if blocks < 2 {
+            (0..blocks).fold(start(), look)
+        } else {
+            (0..blocks).into_par_iter().fold(start, look).reduce_with(merge).unwrap_or_else(start)
+        };
+        let answer = |top: Top| Answer {
+            candidates: top.into_candidates(),
+            exact: true,
+            looked_at: rows,
+        };
+        done.tops.into_iter().map(answer).collect()
+    }
+
+    /// Compares some rows with all queries.
+    fn look(&self, rows: Range<usize>, queries: &[&[f32]], progress: &mut Progress) {
+        let similarities = &mut progress.similarities[..rows.len() * queries.len()];
+        self.vectors.products(rows.start, rows.len(), queries, similarities);
+        for (top, similarities) in progress.tops.iter_mut().zip(similarities.chunks(rows.len())) {
+            for (row, &similarity) in rows.clone().zip(similarities) {
+                if top.may_keep(similarity) {
+                    let id = self.vectors.id(row);
+                    top.offer(Candidate { row: row as u32, id, similarity });
+                }
+            }
+        }
+    }
+}
+
+fn merge(left: Progress, right: Progress) -> Progress {
+    let tops = left.tops.into_iter().zip(right.tops).map(|(left, right)| left.merge(right));
+    Progress { tops: tops.collect(), ..left }
+}
+
+impl Neighbours for Exact<'_> {
+    fn search(
+        &self,
+        query: &[f32],
+        k: usize,
+        options: &SearchOptions,
+    ) -> Result<Answer, QueryError> {
+        self.vectors.check(query)?;
+        let mut answers = self.pass(&[query], k, options);
+        Ok(answers.remove(0))
+    }
+
+    /// Many queries share each pass over the vectors.
+    fn search_batch(
+        &self,
+        queries: &[&[f32]],
+        k: usize,
+        options: &SearchOptions,
+    ) -> Result<Vec<Answer>, QueryError> {
+        queries.iter().try_for_each(|query| self.vectors.check(query))?;
+        Ok(queries.chunks(QUERIES).flat_map(|some| self.pass(some, k, options)).collect())
+    }
+}

@@ -1,0 +1,84 @@
+//! The seam: what whoever finds neighbours promises, be it the scan or a graph.
+
+use std::cmp::Ordering;
+
+use rayon::prelude::*;
+
+use crate::error::QueryError;
+
+/// Finds the rows most similar to a query.
+///
+/// Whatever implements this is held to `tests/conformance.rs`: `min(k, matching rows)` candidates
+/// at most and exactly so many from an exact answer, best first, ties by ascending id, each with
+/// the exact similarity of the stored vector; and the same answer whenever asked again, alone or in
+/// a batch, on one thread or many.
+pub trait Neighbours: Sync {
+    /// The `k` best candidates for one query. It need not be a unit vector.
+    fn search(
+        &self,
+        query: &[f32],
+        k: usize,
+        options: &SearchOptions,
+    ) -> Result<Answer, QueryError>;
+
+    /// An answer for each query, in order, as [`search`](Self::search) would give it.
+    fn search_batch(
+        &self,
+        queries: &[&[f32]],
+        k: usize,
+        options: &SearchOptions,
+    ) -> Result<Vec<Answer>, QueryError> {
+        queries.par_iter().map(|query| self.search(query, k, options)).collect()
+    }
+}
+
+/// How to search. The default asks for the `k` best, whatever they are.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct SearchOptions {
+    /// Leave out what is less similar than this.
+    pub at_least: Option<f32>,
+}
+
+impl SearchOptions {
+    /// Leaves out what is less similar than this.
+    pub fn at_least(mut self, similarity: f32) -> Self {
+        self.at_least = Some(similarity);
+        self
+    }
+}
+
+/// What a search found, and how.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Answer {
+    /// Best first; ties by ascending id.
+    pub candidates: Vec<Candidate>,
+    /// Whether these are certainly the best there are.
+    pub exact: bool,
+    /// How many vectors were compared with the query.
+    pub looked_at: usize,
+}
+
+/// A row and how similar it is to the query.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Candidate {
+    /// Where it stands in its segment.
+    pub row: u32,
+    /// What its owner calls it.
+    pub id: u32,
+    /// The inner product with the query: for unit vectors the cosine, up to the rounding of the
+    /// stored components. Not clamped to 1, so that sums of similarities stay exact. Never NaN.
+    pub similarity: f32,
+}
+
+impl Candidate {
+    /// Better is less, so that sorting puts the best first.
+    pub(crate) fn rank(&self, other: &Self) -> Ordering {
+        other
+            .similarity
+            .total_cmp(&self.similarity)
+            .then(self.id.cmp(&other.id))
+            .then(self.row.cmp(&other.row))
+    }
+}
