@@ -28,6 +28,11 @@ pub enum Modality {
     Text,
 }
 
+impl Modality {
+    /// All of them, in the order in which they are shown.
+    pub const ALL: [Modality; 2] = [Modality::Image, Modality::Text];
+}
+
 impl fmt::Display for Modality {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
