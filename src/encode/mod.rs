@@ -123,6 +123,14 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A file of the model cannot be written.
+    #[error("cannot write {path}: {source}")]
+    Write {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// A file of the model is not what it should be.
     #[error("{path} is not a usable model file: {reason}")]
     Malformed {

@@ -1,1 +1,6 @@
 //! Networks that read pictures, one file each.
+
+mod preprocess;
+mod resize;
+#[cfg(test)]
+mod seeded;
