@@ -25,19 +25,21 @@ def fnv(name):
 
 
 def picture(width, height, seed):
-    """A gradient under noise: RGB bytes."""
+    """A gradient, coarse blocks and noise: RGB bytes."""
     x = np.arange(width)[None, :] * np.ones((height, 1), int)
     y = np.arange(height)[:, None] * np.ones((1, width), int)
     gradient = np.stack([x * 255 // max(width - 1, 1), y * 255 // max(height - 1, 1), (x + y) % 256], -1)
     noise = (splitmix(seed, width * height * 3) >> np.uint64(56)).astype(int).reshape(height, width, 3)
-    return ((gradient + noise) // 2).astype(np.uint8)
+    blocks = (splitmix(seed + 1000, 64 * 64 * 3) >> np.uint64(56)).astype(int).reshape(64, 64, 3)
+    return ((gradient + 2 * blocks[y // 32, x // 32] + noise) // 4).astype(np.uint8)
 
 
 def parameter(name, shape):
     """One tensor of a network, by its name and shape.
 
     Convolutions have He's variance, so that activations neither vanish nor explode; the last batch norm of
-    each residual branch is a quarter as strong, so that the sums do not either.
+    a ResNet's branch is weaker, so that the sums do not either. Biases are small, or they would drown the
+    picture.
     """
     count = int(np.prod(shape))
     u = (splitmix(fnv(name), count) >> np.uint64(40)).astype(np.float32) / np.float32(2**23) - np.float32(1)
@@ -47,10 +49,10 @@ def parameter(name, shape):
     elif name.endswith("running_var"):
         values = f(1) + f(0.5) * u
     elif name.endswith("weight"):
-        strength = f(0.25) if name.endswith(("bn3.weight", "._bn2.weight")) else f(1)
+        strength = f(0.5) if name.endswith("bn3.weight") else f(1)
         values = strength * (f(1) + f(0.25) * u)
     else:
-        values = f(0.125) * u
+        values = f(0.0625) * u
     return values.reshape(shape)
 
 

@@ -34,14 +34,16 @@ fn fnv(name: &str) -> u64 {
     })
 }
 
-/// A gradient under noise.
+/// A gradient, coarse blocks and noise.
 pub(super) fn picture(width: u32, height: u32, seed: u64) -> RgbImage {
     RgbImage::from_fn(width, height, |x, y| {
         let gradient = [x * 255 / (width - 1).max(1), y * 255 / (height - 1).max(1), (x + y) % 256];
         let first = u64::from(y * width + x) * 3;
         image::Rgb(std::array::from_fn(|channel| {
             let noise = splitmix(seed, first + channel as u64) >> 56;
-            ((gradient[channel] + noise as u32) / 2) as u8
+            let block = u64::from(y / 32 * 64 + x / 32) * 3 + channel as u64;
+            let block = splitmix(seed + 1000, block) >> 56;
+            ((gradient[channel] + 2 * block as u32 + noise as u32) / 4) as u8
         }))
     })
 }
@@ -54,7 +56,7 @@ pub(super) fn places(length: usize) -> impl Iterator<Item = usize> {
 /// One tensor of a network, by its name and shape.
 fn parameter(name: &str, shape: &[usize]) -> Tensor {
     let seed = fnv(name);
-    let last_of_its_branch = name.ends_with("bn3.weight") || name.ends_with("._bn2.weight");
+    let last_of_its_branch = name.ends_with("bn3.weight");
     let values = (0..shape.iter().product::<usize>()).map(|index| {
         let u = (splitmix(seed, index as u64) >> 40) as f32 / (1u32 << 23) as f32 - 1.0;
         if shape.len() == 4 {
@@ -62,9 +64,9 @@ fn parameter(name: &str, shape: &[usize]) -> Tensor {
         } else if name.ends_with("running_var") {
             1.0 + 0.5 * u
         } else if name.ends_with("weight") {
-            (if last_of_its_branch { 0.25 } else { 1.0 }) * (1.0 + 0.25 * u)
+            (if last_of_its_branch { 0.5 } else { 1.0 }) * (1.0 + 0.25 * u)
         } else {
-            0.125 * u
+            0.0625 * u
         }
     });
     Tensor::from_iter(values, &Device::Cpu).unwrap().reshape(shape).unwrap()
