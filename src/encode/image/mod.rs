@@ -1,1 +1,93 @@
 //! Networks that read pictures, one file each.
+//!
+//! Flowing in: a model directory, with a weights file and perhaps `config.json` and
+//! `preprocessor_config.json`. Flowing out: an [`ImageEncoder`]. Another network is another file that
+//! ends in a `KNOWN`, and a line in the table here.
+
+mod config;
+mod conv;
+mod efficientnet_lite;
+mod encoder;
+mod loader;
+mod pool;
+mod preprocess;
+mod resize;
+mod resnet;
+#[cfg(test)]
+mod seeded;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+use candle_core::Device;
+
+use self::config::Config;
+use self::encoder::{Known, PictureEncoder};
+use super::{Error, ImageEncoder, Weights};
+
+const NETWORKS: [Known; 2] = [resnet::KNOWN, efficientnet_lite::KNOWN];
+
+/// Opens a model directory. Which network it holds is read from its `config.json`, else from the names
+/// of its weights.
+pub fn open(dir: &Path, device: &Device) -> Result<Box<dyn ImageEncoder>, Error> {
+    let weights = Weights::open(&find_weights(dir)?)?;
+    let config = Config::read(dir)?;
+    let found = match config.declared() {
+        Some(declared) => NETWORKS.iter().find(|known| known.declared.contains(&declared)),
+        None => NETWORKS.iter().find(|known| (known.recognise)(&weights)),
+    };
+    let Some(known) = found else {
+        let what = match config.declared() {
+            Some(declared) => format!("config.json calls it `{declared}`"),
+            None => "the names of its weights are none of theirs".to_owned(),
+        };
+        let names = NETWORKS.map(|known| known.name).join(", ");
+        return Err(weights.malformed(format_args!(
+            "we know the networks {names}, and {what}; if it is one of them, say so in a config.json \
+             beside it: {{\"model_type\": \"{}\"}}",
+            NETWORKS[0].name
+        )));
+    };
+    let preprocessing = config.preprocessing(&known.preprocessing)?;
+    Ok(Box::new(PictureEncoder::load(known, &weights, preprocessing, device)?))
+}
+
+/// The directory's weights: the usual names first, else the only file of a usual kind.
+fn find_weights(dir: &Path) -> Result<PathBuf, Error> {
+    let malformed = |reason| Error::Malformed { path: dir.to_owned(), reason };
+    let usual = ["model.safetensors", "pytorch_model.bin"].map(|name| dir.join(name));
+    if usual[0].is_file() {
+        return Ok(usual[0].clone());
+    }
+    let io = |source| Error::Io { path: dir.to_owned(), source };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(dir).map_err(io)? {
+        files.push(entry.map_err(io)?.path());
+    }
+    files.sort();
+    for kinds in [["safetensors"].as_slice(), &["bin"], &["pth", "pt"]] {
+        let of_kind = |file: &&PathBuf| {
+            file.extension().is_some_and(|ending| kinds.iter().any(|kind| ending == *kind))
+        };
+        let mut candidates = files.iter().filter(of_kind);
+        match (candidates.next(), candidates.next()) {
+            (None, _) => {}
+            (Some(only), None) => return Ok(only.clone()),
+            (Some(_), Some(_)) if usual[1].is_file() => return Ok(usual[1].clone()),
+            (Some(one), Some(other)) => {
+                return Err(malformed(format!(
+                    "it holds several weights files, {} and {}: name the one to use \
+                     model.safetensors",
+                    one.display(),
+                    other.display()
+                )));
+            }
+        }
+    }
+    Err(malformed(
+        "it holds no weights: a file model.safetensors, or one ending in .safetensors, .bin, .pth or \
+         .pt"
+            .to_owned(),
+    ))
+}

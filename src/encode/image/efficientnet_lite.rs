@@ -1,0 +1,226 @@
+//! EfficientNet-Lite0 without its last layer (Tan and Le 2019; the Lite variants have ReLU6 and no
+//! squeeze-and-excitation).
+//!
+//! ```text
+//! stem    3x3 / 2                                      32
+//! stages  inverted residuals: 1x1 widening by e, depthwise k x k / s, 1x1 narrowing without activation
+//! head    1x1                                        1280, then the mean over places
+//! ```
+//!
+//! The input is added where a block keeps its shape. Zeros are padded as TensorFlow does.
+
+use candle_core::{Device, Tensor};
+
+use super::conv::{Activation, Conv, Geometry, Padding};
+use super::encoder::{Known, Network, Tap};
+use super::loader::{Loader, Names};
+use super::pool;
+use super::preprocess::{Preprocessing, Resize, Rounding};
+use super::resize::Filter;
+use crate::encode::{Error, Weights};
+
+/// The rule of the PyTorch ports. TensorFlow's own crops `224/256` of the shorter side first and resizes
+/// then, which shows the network the same part of the picture.
+pub(super) const KNOWN: Known = Known {
+    name: "efficientnet-lite0",
+    declared: &["efficientnet-lite0", "tf_efficientnet_lite0"],
+    dimension: 1280,
+    // timm's names do not tell the TensorFlow port from a network with other padding, so a file with
+    // those needs its config.json.
+    recognise: |weights| Layout::of(weights) == Some(Layout::TensorFlowPort),
+    load: |weights, device| Ok(Box::new(EfficientNetLite0::load(weights, device)?)),
+    preprocessing: Preprocessing {
+        resize: Resize::ShortSide(256),
+        filter: Filter::Bicubic,
+        crop: 224,
+        rounding: Rounding::HalfToEven,
+        scale: 1.0,
+        mean: [127.0; 3],
+        std: [128.0; 3],
+    },
+};
+
+const EPSILON: f64 = 1e-3;
+
+/// One row of the network's table.
+struct Stage {
+    blocks: usize,
+    kernel: usize,
+    stride: usize,
+    widening: usize,
+    outputs: usize,
+}
+
+const STAGES: [Stage; 7] = [
+    Stage { blocks: 1, kernel: 3, stride: 1, widening: 1, outputs: 16 },
+    Stage { blocks: 2, kernel: 3, stride: 2, widening: 6, outputs: 24 },
+    Stage { blocks: 2, kernel: 5, stride: 2, widening: 6, outputs: 40 },
+    Stage { blocks: 3, kernel: 3, stride: 2, widening: 6, outputs: 80 },
+    Stage { blocks: 3, kernel: 5, stride: 1, widening: 6, outputs: 112 },
+    Stage { blocks: 4, kernel: 5, stride: 2, widening: 6, outputs: 192 },
+    Stage { blocks: 1, kernel: 3, stride: 1, widening: 6, outputs: 320 },
+];
+
+struct EfficientNetLite0 {
+    stem: Conv,
+    stages: Vec<Vec<Block>>,
+    head: Conv,
+}
+
+struct Block {
+    widen: Option<Conv>,
+    depthwise: Conv,
+    narrow: Conv,
+    residual: bool,
+}
+
+impl EfficientNetLite0 {
+    fn load(weights: &Weights, device: &Device) -> Result<Self, Error> {
+        let layout = Layout::of(weights).unwrap_or(Layout::TensorFlowPort);
+        let loader = Loader::new(weights, EPSILON, device);
+        let first = Geometry { kernel: 3, stride: 2, padding: Padding::Same };
+        let stem = loader.conv(&layout.stem(), (3, 32), first, Activation::Relu6)?;
+        let mut inputs = 32;
+        let mut number = 0;
+        let mut stages = Vec::new();
+        for (index, stage) in STAGES.iter().enumerate() {
+            let mut blocks = Vec::new();
+            for block in 0..stage.blocks {
+                let place = Place { stage: index, block, number, widens: stage.widening > 1 };
+                let names = |part| layout.part(&place, part);
+                let stride = if block == 0 { stage.stride } else { 1 };
+                blocks.push(Block::load(&loader, names, stage, inputs, stride)?);
+                inputs = stage.outputs;
+                number += 1;
+            }
+            stages.push(blocks);
+        }
+        let head = loader.conv(&layout.head(), (inputs, 1280), POINT, Activation::Relu6)?;
+        loader.finish("EfficientNet-Lite0", &["_fc.", "classifier."])?;
+        Ok(EfficientNetLite0 { stem, stages, head })
+    }
+}
+
+const POINT: Geometry = Geometry { kernel: 1, stride: 1, padding: Padding::Same };
+
+impl Network for EfficientNetLite0 {
+    fn forward(&self, x: &Tensor, tap: &mut Tap<'_>) -> candle_core::Result<Tensor> {
+        let names = ["stage1", "stage2", "stage3", "stage4", "stage5", "stage6", "stage7"];
+        let mut x = self.stem.forward(x)?;
+        tap("stem", &x);
+        for (blocks, name) in self.stages.iter().zip(names) {
+            for block in blocks {
+                x = block.forward(&x)?;
+            }
+            tap(name, &x);
+        }
+        pool::mean(&self.head.forward(&x)?)
+    }
+}
+
+impl Block {
+    fn load(
+        loader: &Loader<'_>,
+        names: impl Fn(Part) -> Names,
+        stage: &Stage,
+        inputs: usize,
+        stride: usize,
+    ) -> Result<Self, Error> {
+        let middle = inputs * stage.widening;
+        let (relu6, none) = (Activation::Relu6, Activation::None);
+        let widen = (stage.widening > 1)
+            .then(|| loader.conv(&names(Part::Widen), (inputs, middle), POINT, relu6))
+            .transpose()?;
+        let around = Geometry { kernel: stage.kernel, stride, padding: Padding::Same };
+        Ok(Block {
+            widen,
+            depthwise: loader.depthwise(&names(Part::Depthwise), middle, around, relu6)?,
+            narrow: loader.conv(&names(Part::Narrow), (middle, stage.outputs), POINT, none)?,
+            residual: stride == 1 && inputs == stage.outputs,
+        })
+    }
+
+    fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+        let y = match &self.widen {
+            Some(widen) => self.depthwise.forward(&widen.forward(x)?)?,
+            None => self.depthwise.forward(x)?,
+        };
+        if self.residual { self.narrow.forward_onto(&y, x) } else { self.narrow.forward(&y) }
+    }
+}
+
+/// How a library names the weights.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Layout {
+    /// The first PyTorch port of the EfficientNets: `_blocks.0._depthwise_conv.weight`.
+    TensorFlowPort,
+    /// timm: `blocks.0.0.conv_dw.weight`.
+    Timm,
+}
+
+enum Part {
+    Widen,
+    Depthwise,
+    Narrow,
+}
+
+/// Which block it is: `block` counts within its stage, `number` throughout.
+struct Place {
+    stage: usize,
+    block: usize,
+    number: usize,
+    widens: bool,
+}
+
+impl Layout {
+    fn of(weights: &Weights) -> Option<Self> {
+        if weights.shape("_blocks.0._depthwise_conv.weight").is_some() {
+            Some(Layout::TensorFlowPort)
+        } else if weights.shape("blocks.0.0.conv_dw.weight").is_some() {
+            Some(Layout::Timm)
+        } else {
+            None
+        }
+    }
+
+    fn stem(self) -> Names {
+        match self {
+            Layout::TensorFlowPort => names("", "_conv_stem", "_bn0"),
+            Layout::Timm => names("", "conv_stem", "bn1"),
+        }
+    }
+
+    fn head(self) -> Names {
+        match self {
+            Layout::TensorFlowPort => names("", "_conv_head", "_bn1"),
+            Layout::Timm => names("", "conv_head", "bn2"),
+        }
+    }
+
+    fn part(self, place: &Place, part: Part) -> Names {
+        match self {
+            Layout::TensorFlowPort => {
+                let block = format!("_blocks.{}.", place.number);
+                match part {
+                    Part::Widen => names(&block, "_expand_conv", "_bn0"),
+                    Part::Depthwise => names(&block, "_depthwise_conv", "_bn1"),
+                    Part::Narrow => names(&block, "_project_conv", "_bn2"),
+                }
+            }
+            Layout::Timm => {
+                let block = format!("blocks.{}.{}.", place.stage, place.block);
+                match (part, place.widens) {
+                    (Part::Widen, _) => names(&block, "conv_pw", "bn1"),
+                    (Part::Depthwise, true) => names(&block, "conv_dw", "bn2"),
+                    (Part::Narrow, true) => names(&block, "conv_pwl", "bn3"),
+                    (Part::Depthwise, false) => names(&block, "conv_dw", "bn1"),
+                    (Part::Narrow, false) => names(&block, "conv_pw", "bn2"),
+                }
+            }
+        }
+    }
+}
+
+fn names(block: &str, conv: &str, norm: &str) -> Names {
+    Names { conv: format!("{block}{conv}"), norm: format!("{block}{norm}") }
+}

@@ -1,0 +1,125 @@
+//! What all networks that read pictures share: preparing, batching, and the vector at the end.
+
+use candle_core::{Device, Tensor};
+use image::RgbImage;
+use rayon::prelude::*;
+
+use super::preprocess::Preprocessing;
+use crate::encode::{Embedding, Encoder, Error, Fingerprint, ImageEncoder, Pixels, Weights};
+
+/// A network that we know. Each has a file of its own, which ends in one of these.
+pub(super) struct Known {
+    pub(super) name: &'static str,
+    /// What the model's own config.json may call it.
+    pub(super) declared: &'static [&'static str],
+    pub(super) dimension: usize,
+    /// Whether the tensors' names are this network's.
+    pub(super) recognise: fn(&Weights) -> bool,
+    pub(super) load: fn(&Weights, &Device) -> Result<Box<dyn Network>, Error>,
+    /// The rule where the model's files tell no other.
+    pub(super) preprocessing: Preprocessing,
+}
+
+/// Sees the activations after each stage, with the stage's name.
+pub(super) type Tap<'a> = dyn FnMut(&'static str, &Tensor) + 'a;
+
+/// From (channels, pictures, rows, columns) to (pictures, dimension).
+pub(super) trait Network: Send + Sync {
+    fn forward(&self, x: &Tensor, tap: &mut Tap<'_>) -> candle_core::Result<Tensor>;
+}
+
+/// How many pictures go through the network together on one core; more would leave its cache.
+const TOGETHER: usize = 4;
+
+/// A network with its weights and its rule of preprocessing.
+pub(super) struct PictureEncoder {
+    name: &'static str,
+    dimension: usize,
+    network: Box<dyn Network>,
+    preprocessing: Preprocessing,
+    fingerprint: Fingerprint,
+    device: Device,
+}
+
+impl PictureEncoder {
+    pub(super) fn load(
+        known: &Known,
+        weights: &Weights,
+        preprocessing: Preprocessing,
+        device: &Device,
+    ) -> Result<Self, Error> {
+        let fingerprint = Fingerprint::of(&[
+            known.name.as_bytes(),
+            &weights.sha256(),
+            preprocessing.to_string().as_bytes(),
+            &(known.dimension as u64).to_le_bytes(),
+        ]);
+        Ok(PictureEncoder {
+            name: known.name,
+            dimension: known.dimension,
+            network: (known.load)(weights, device)?,
+            preprocessing,
+            fingerprint,
+            device: device.clone(),
+        })
+    }
+
+    /// Lays pictures side by side, channel by channel.
+    fn input(&self, batch: &[Pixels]) -> candle_core::Result<Tensor> {
+        let side = self.preprocessing.crop;
+        let plane = side * side;
+        let mut values = Vec::with_capacity(3 * batch.len() * plane);
+        for channel in 0..3 {
+            for pixels in batch {
+                match pixels.values.get(channel * plane..(channel + 1) * plane) {
+                    Some(values_of_channel) if pixels.side == side => {
+                        values.extend_from_slice(values_of_channel);
+                    }
+                    _ => candle_core::bail!(
+                        "{} reads pictures of side {side} and was given one of side {}",
+                        self.name,
+                        pixels.side
+                    ),
+                }
+            }
+        }
+        Tensor::from_vec(values, (3, batch.len(), side, side), &self.device)
+    }
+
+    fn encode_together(&self, batch: &[Pixels]) -> Result<Vec<Embedding>, Error> {
+        let pooled = self.network.forward(&self.input(batch)?, &mut |_, _| ())?;
+        let rows = pooled.to_vec2::<f32>()?;
+        rows.into_iter().map(|row| Ok(Embedding::new(row)?)).collect()
+    }
+}
+
+impl Encoder for PictureEncoder {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn dimension(&self) -> usize {
+        self.dimension
+    }
+
+    fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+}
+
+impl ImageEncoder for PictureEncoder {
+    fn prepare(&self, picture: &RgbImage) -> Pixels {
+        self.preprocessing.apply(picture)
+    }
+
+    /// On the CPU each core takes a part of the batch, because a core for an operator's part waits more.
+    fn encode(&self, batch: &[Pixels]) -> Result<Vec<Embedding>, Error> {
+        if batch.is_empty() || !self.device.is_cpu() {
+            return if batch.is_empty() { Ok(Vec::new()) } else { self.encode_together(batch) };
+        }
+        let together = batch.len().div_ceil(rayon::current_num_threads()).min(TOGETHER);
+        let parts: Result<Vec<_>, _> =
+            batch.par_chunks(together).map(|part| self.encode_together(part)).collect();
+        Ok(parts?.into_iter().flatten().collect())
+    }
+}

@@ -1,0 +1,92 @@
+//! Hands a network its weights, and sees to it that the file holds that network and no other.
+//!
+//! Many networks differ from a relative only by something more (a squeeze, a deeper stage), and such
+//! a file has every tensor that the relative asks for. So what is not asked for counts as well.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use candle_core::Device;
+
+use super::conv::{Activation, Conv, Geometry, Parts};
+use crate::encode::{Error, Weights};
+
+/// The names of a convolution's weight, and of its batch norm without `.weight` and the like.
+pub(super) struct Names {
+    pub(super) conv: String,
+    pub(super) norm: String,
+}
+
+/// Reads convolutions and remembers which tensors were read.
+pub(super) struct Loader<'a> {
+    weights: &'a Weights,
+    device: &'a Device,
+    /// The `ε` of the network's batch norms.
+    epsilon: f64,
+    used: RefCell<BTreeSet<String>>,
+}
+
+impl<'a> Loader<'a> {
+    pub(super) fn new(weights: &'a Weights, epsilon: f64, device: &'a Device) -> Self {
+        Loader { weights, device, epsilon, used: RefCell::default() }
+    }
+
+    /// A convolution from `inputs` to `outputs` channels.
+    pub(super) fn conv(
+        &self,
+        names: &Names,
+        (inputs, outputs): (usize, usize),
+        geometry: Geometry,
+        activation: Activation,
+    ) -> Result<Conv, Error> {
+        let shape = [outputs, inputs, geometry.kernel, geometry.kernel];
+        let parts = self.parts(names, &shape)?;
+        Ok(Conv::new(parts, false, geometry, activation, self.device)?)
+    }
+
+    /// A convolution of each channel by itself.
+    pub(super) fn depthwise(
+        &self,
+        names: &Names,
+        channels: usize,
+        geometry: Geometry,
+        activation: Activation,
+    ) -> Result<Conv, Error> {
+        let parts = self.parts(names, &[channels, 1, geometry.kernel, geometry.kernel])?;
+        Ok(Conv::new(parts, true, geometry, activation, self.device)?)
+    }
+
+    /// Refuses a file that holds more than was read, but for the classifier under one of `heads`.
+    pub(super) fn finish(self, network: &str, heads: &[&str]) -> Result<(), Error> {
+        let used = self.used.into_inner();
+        let known = |name: &str| {
+            used.contains(name)
+                || name.ends_with(".num_batches_tracked")
+                || heads.iter().any(|head| name.starts_with(head))
+        };
+        match self.weights.names().find(|name| !known(name)) {
+            None => Ok(()),
+            Some(name) => Err(self.weights.malformed(format_args!(
+                "it holds `{name}`, which {network} has not: it is another network's"
+            ))),
+        }
+    }
+
+    fn parts(&self, names: &Names, shape: &[usize]) -> Result<Parts, Error> {
+        let norm = |part: &str| self.read(format!("{}.{part}", names.norm), &shape[..1]);
+        Ok(Parts {
+            weight: self.read(format!("{}.weight", names.conv), shape)?,
+            gamma: norm("weight")?,
+            beta: norm("bias")?,
+            mean: norm("running_mean")?,
+            variance: norm("running_var")?,
+            epsilon: self.epsilon,
+        })
+    }
+
+    fn read(&self, name: String, shape: &[usize]) -> Result<Vec<f32>, Error> {
+        let tensor = self.weights.tensor_of(&name, shape, &Device::Cpu)?;
+        self.used.borrow_mut().insert(name);
+        Ok(tensor.flatten_all()?.to_vec1()?)
+    }
+}

@@ -1,0 +1,70 @@
+#!/usr/bin/python3
+"""Activations and embeddings of the networks with seeded weights: fixtures/golden/image/{resnet50,...}.json.
+
+Run from the repository root with Debian's python3-torchvision. Everything is computed in 64 bits, so that the
+figures are nearer the truth than either side's rounding.
+"""
+import json
+
+import numpy as np
+import torch
+from efficientnet_lite import EfficientNetLite0
+from PIL import Image
+from seeded import parameter, picture, samples
+from torchvision import models, transforms
+from torchvision.transforms import InterpolationMode
+
+# Width, height and seed.
+PICTURES = [(300, 260, 1), (224, 401, 2)]
+
+
+class ResNet50(models.ResNet):
+    def __init__(self):
+        super().__init__(models.resnet.Bottleneck, [3, 4, 6, 3])
+
+    def stages(self, x):
+        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
+        found = {"stem": x}
+        for name in ["layer1", "layer2", "layer3", "layer4"]:
+            x = getattr(self, name)(x)
+            found[name] = x
+        found["embedding"] = x.mean((2, 3))
+        return found
+
+
+def prepare(filter, mean, std):
+    steps = [transforms.Resize(256, filter), transforms.CenterCrop(224), transforms.ToTensor()]
+    rule = transforms.Compose(steps + [transforms.Normalize(mean, std)])
+    return torch.stack([rule(Image.fromarray(picture(*size))) for size in PICTURES])
+
+
+def write(name, network, inputs):
+    state = network.state_dict()
+    tracked = [name for name in state if name.endswith("num_batches_tracked")]
+    shapes = {name: list(tensor.shape) for name, tensor in state.items() if name not in tracked}
+    for key, shape in shapes.items():
+        state[key] = torch.from_numpy(parameter(key, shape))
+    network.load_state_dict(state)
+    network.double().eval()
+    with torch.no_grad():
+        found = network.stages(inputs.double())
+    unit = found.pop("embedding").numpy()
+    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
+    golden = {
+        "pictures": PICTURES,
+        "shapes": shapes,
+        "stages": {stage: [samples(x.numpy()) for x in values] for stage, values in found.items()},
+        "embeddings": [[float(f"{x:.7g}") for x in row] for row in unit],
+    }
+    for stage, values in found.items():
+        print(name, stage, tuple(values.shape), f"rms {values.square().mean().sqrt():.3f}")
+    print(name, "cosine of the two pictures", unit[0] @ unit[1])
+    with open(f"fixtures/golden/image/{name}.json", "w") as out:
+        lines = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in golden.items()]
+        out.write("{\n" + ",\n".join(lines) + "\n}\n")
+
+
+imagenet = prepare(InterpolationMode.BILINEAR, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+lite = prepare(InterpolationMode.BICUBIC, [127 / 255] * 3, [128 / 255] * 3)
+write("resnet50", ResNet50(), imagenet)
+write("efficientnet-lite0", EfficientNetLite0(), lite)
