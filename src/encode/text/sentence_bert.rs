@@ -1,0 +1,165 @@
+//! The encoder: tokenizer, transformer, pooling and what follows it, in one.
+
+use std::path::Path;
+
+use candle_core::{Device, Result as Computed, Tensor};
+use candle_nn::{Linear, Module};
+
+use super::layout::{Dense, Layout, Tail, malformed};
+use super::parameters::Parameters;
+use super::pooling::{Pooling, pool};
+use super::tokens::Tokens;
+use super::transformer::{Run, Transformer};
+use crate::encode::{Embedding, Encoder, Error, Fingerprint, TextEncoder, Weights};
+
+/// Texts that are tokenised at once: bounds the memory that a long list takes.
+const TEXTS_AT_ONCE: usize = 4096;
+/// Tokens that go through the network at once (or one text, if it is longer): enough for the products
+/// to run at full speed, few enough to bound the intermediate values.
+const TOKENS_AT_ONCE: usize = 1024;
+
+/// A text encoder of the Sentence-BERT family.
+pub(super) struct SentenceBert {
+    name: &'static str,
+    tokens: Tokens,
+    network: Transformer,
+    pooling: Vec<Pooling>,
+    tail: Vec<TailModule>,
+    dimension: usize,
+    fingerprint: Fingerprint,
+}
+
+enum TailModule {
+    Dense { linear: Linear, tanh: bool },
+    Normalize,
+}
+
+impl SentenceBert {
+    pub fn open(dir: &Path, device: &Device) -> Result<Self, Error> {
+        let Layout { transformer: dir, recipe } = Layout::read(dir)?;
+        let described = serde_json::to_vec(&recipe)
+            .map_err(|error| malformed(&dir.join("config.json"), error.to_string()))?;
+        let (tokens, tokenizer) = Tokens::open(&dir, recipe.max_tokens, recipe.lowercase)?;
+        let weights = open_weights(&dir)?;
+        let mut hashes = weights.sha256().to_vec();
+        let name = recipe.shape.family.name();
+        let mut dimension = recipe.shape.hidden * recipe.pooling.len();
+        let parameters = Parameters::find(&weights, device, "embeddings.word_embeddings.weight")?;
+        let (vocabulary, longest) = (tokens.vocabulary()?, recipe.max_tokens);
+        let network = Transformer::load(&parameters, recipe.shape, vocabulary, longest)?;
+        let mut tail = Vec::with_capacity(recipe.tail.len());
+        for module in recipe.tail {
+            tail.push(match module {
+                Tail::Normalize => TailModule::Normalize,
+                Tail::Dense(dense) => {
+                    let weights = open_weights(&dense.folder)?;
+                    hashes.extend(weights.sha256());
+                    let linear = load_dense(&dense, &weights, dimension, device)?;
+                    dimension = dense.outputs;
+                    TailModule::Dense { linear, tanh: dense.tanh }
+                }
+            });
+        }
+        // Raised when the same files come to give other vectors.
+        let version = b"sentence-bert 1";
+        let fingerprint = Fingerprint::of(&[version, &described, &tokenizer, &hashes]);
+        let pooling = recipe.pooling;
+        Ok(SentenceBert { name, tokens, network, pooling, tail, dimension, fingerprint })
+    }
+
+    /// One row a text of a batch, as the last module gives it.
+    fn forward(&self, ids: &[u32], runs: &[Run]) -> Computed<Tensor> {
+        let tokens = self.network.forward(ids, runs)?;
+        let mut x = pool(&tokens, runs, &self.pooling)?;
+        for module in &self.tail {
+            x = match module {
+                TailModule::Dense { linear, tanh: true } => linear.forward(&x)?.tanh()?,
+                TailModule::Dense { linear, tanh: false } => linear.forward(&x)?,
+                TailModule::Normalize => {
+                    x.broadcast_div(&x.sqr()?.sum_keepdim(1)?.sqrt()?.maximum(1e-12)?)?
+                }
+            };
+        }
+        Ok(x)
+    }
+
+    fn encode_some(&self, texts: &[&str]) -> Result<Vec<Embedding>, Error> {
+        let tokenised = self.tokens.encode(texts)?;
+        let mut order: Vec<usize> = (0..texts.len()).collect();
+        order.sort_by_key(|&text| tokenised[text].len());
+        let mut embeddings: Vec<Option<Embedding>> = vec![None; texts.len()];
+        let mut rest = order.as_slice();
+        while !rest.is_empty() {
+            let (batch, others) = rest.split_at(batch_of(rest, &tokenised));
+            rest = others;
+            let ids: Vec<u32> = batch.iter().flat_map(|&text| &tokenised[text]).copied().collect();
+            let runs: Vec<Run> = batch
+                .chunk_by(|&a, &b| tokenised[a].len() == tokenised[b].len())
+                .map(|run| Run { texts: run.len(), length: tokenised[run[0]].len() })
+                .collect();
+            let rows = self.forward(&ids, &runs)?.to_vec2::<f32>()?;
+            for (&text, row) in batch.iter().zip(rows) {
+                embeddings[text] = Some(Embedding::new(row)?);
+            }
+        }
+        Ok(embeddings.into_iter().flatten().collect())
+    }
+}
+
+/// How many of the next texts go through the network together: as many as have room, at least one.
+fn batch_of(texts: &[usize], tokenised: &[Vec<u32>]) -> usize {
+    let mut room = TOKENS_AT_ONCE;
+    let fits = |&&text: &&usize| {
+        let left = room.checked_sub(tokenised[text].len());
+        room = left.unwrap_or(room);
+        left.is_some()
+    };
+    texts.iter().take_while(fits).count().max(1)
+}
+
+impl Encoder for SentenceBert {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn dimension(&self) -> usize {
+        self.dimension
+    }
+
+    fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+}
+
+impl TextEncoder for SentenceBert {
+    fn encode(&self, batch: &[&str]) -> Result<Vec<Embedding>, Error> {
+        let mut embeddings = Vec::with_capacity(batch.len());
+        for texts in batch.chunks(TEXTS_AT_ONCE) {
+            embeddings.extend(self.encode_some(texts)?);
+        }
+        Ok(embeddings)
+    }
+}
+
+/// The weights of a module: safetensors, or the format before it.
+fn open_weights(dir: &Path) -> Result<Weights, Error> {
+    let new = dir.join("model.safetensors");
+    let old = dir.join("pytorch_model.bin");
+    Weights::open(if new.exists() || !old.exists() { &new } else { &old })
+}
+
+fn load_dense(
+    dense: &Dense,
+    weights: &Weights,
+    inputs: usize,
+    device: &Device,
+) -> Result<Linear, Error> {
+    if dense.inputs != inputs {
+        let reason = format!("in_features is {}, but {inputs} values come in", dense.inputs);
+        return Err(malformed(&dense.folder.join("config.json"), reason));
+    }
+    let linear = Parameters::root(weights, device).at("linear");
+    let weight = linear.tensor("weight", &[dense.outputs, inputs])?;
+    let bias = dense.bias.then(|| linear.tensor("bias", &[dense.outputs])).transpose()?;
+    Ok(Linear::new(weight, bias))
+}

@@ -1,0 +1,149 @@
+//! Checkpoints with seeded weights, written as real ones are, and what PyTorch computes from them.
+//!
+//! The golden files and the weights' rule are those of tools/golden/text.py.
+
+mod malformed;
+mod parity;
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use candle_core::{Device, Tensor};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+#[derive(Deserialize)]
+struct Golden {
+    config: Value,
+    limit: usize,
+    vocabulary: Vec<String>,
+    texts: Vec<String>,
+    ids: Vec<Vec<u32>>,
+    /// For the first texts, each hidden state: one row a token.
+    states: Vec<Vec<Vec<Vec<f32>>>>,
+    /// One row a text, by the name of the pooling.
+    pooled: HashMap<String, Vec<Vec<f32>>>,
+    #[serde(default)]
+    buckets: Vec<(i64, u32)>,
+}
+
+fn fixture<T: serde::de::DeserializeOwned>(name: &str) -> T {
+    let path = format!("{}/fixtures/golden/text/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+fn golden(name: &str) -> Golden {
+    fixture(name)
+}
+
+/// Uniform values that depend on the tensor's name alone.
+fn seeded(name: &str, dims: &[usize]) -> Tensor {
+    let fnv = |seed: u64, byte: u8| (seed ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
+    let seed = name.bytes().fold(0xcbf2_9ce4_8422_2325, fnv);
+    let last = dims[dims.len() - 1] as f32;
+    let (offset, scale) = if name.contains("LayerNorm.weight") {
+        (1.0, 0.25)
+    } else if name.ends_with(".bias") {
+        (0.0, 0.25)
+    } else if name.contains("embeddings") || name.contains("relative") {
+        (0.0, 1.0)
+    } else {
+        (0.0, 2f32.powf(-(last.log2() / 2.0).floor()))
+    };
+    let value = |n: u64| {
+        let mut z = seed.wrapping_add(n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^= z >> 31;
+        offset + scale * ((z >> 40) as f32 / 2f32.powi(23) - 1.0)
+    };
+    let values: Vec<f32> = (1..=dims.iter().product::<usize>() as u64).map(value).collect();
+    Tensor::from_vec(values, dims, &Device::Cpu).unwrap()
+}
+
+/// The tensors of a checkpoint, under their plain names.
+fn tensors(config: &Value) -> HashMap<String, Tensor> {
+    let number = |name: &str| config[name].as_u64().unwrap() as usize;
+    let (h, i) = (number("hidden_size"), number("intermediate_size"));
+    let mpnet = config["model_type"] == "mpnet";
+    let mut shapes = vec![
+        ("embeddings.word_embeddings.weight".to_owned(), vec![number("vocab_size"), h]),
+        (
+            "embeddings.position_embeddings.weight".to_owned(),
+            vec![number("max_position_embeddings"), h],
+        ),
+    ];
+    shapes.push(if mpnet {
+        let heads = number("num_attention_heads");
+        ("encoder.relative_attention_bias.weight".to_owned(), vec![32, heads])
+    } else {
+        ("embeddings.token_type_embeddings.weight".to_owned(), vec![2, h])
+    });
+    let mut norms = vec!["embeddings.LayerNorm".to_owned()];
+    let mut linears = Vec::new();
+    for n in 0..number("num_hidden_layers") {
+        let layer = format!("encoder.layer.{n}");
+        let square = if mpnet {
+            norms.push(format!("{layer}.attention.LayerNorm"));
+            ["attn.q", "attn.k", "attn.v", "attn.o"]
+        } else {
+            norms.push(format!("{layer}.attention.output.LayerNorm"));
+            ["self.query", "self.key", "self.value", "output.dense"]
+        };
+        norms.push(format!("{layer}.output.LayerNorm"));
+        linears.extend(square.map(|part| (format!("{layer}.attention.{part}"), h, h)));
+        linears.push((format!("{layer}.intermediate.dense"), h, i));
+        linears.push((format!("{layer}.output.dense"), i, h));
+    }
+    for norm in norms {
+        shapes.push((format!("{norm}.weight"), vec![h]));
+        shapes.push((format!("{norm}.bias"), vec![h]));
+    }
+    for (name, inputs, outputs) in linears {
+        shapes.push((format!("{name}.weight"), vec![outputs, inputs]));
+        shapes.push((format!("{name}.bias"), vec![outputs]));
+    }
+    shapes.into_iter().map(|(name, dims)| (name.clone(), seeded(&name, &dims))).collect()
+}
+
+fn write_json(path: &Path, value: &Value) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, value.to_string()).unwrap();
+}
+
+/// Writes the golden's checkpoint with the poolings asked for.
+fn write_checkpoint(golden: &Golden, pooling: &[&str]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    write_json(&dir.join("config.json"), &golden.config);
+    write_json(
+        &dir.join("sentence_bert_config.json"),
+        &json!({"max_seq_length": golden.limit, "do_lower_case": false}),
+    );
+    write_json(
+        &dir.join("modules.json"),
+        &json!([
+            {"path": "", "type": "sentence_transformers.models.Transformer"},
+            {"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
+        ]),
+    );
+    let mut modes = json!({"word_embedding_dimension": golden.config["hidden_size"]});
+    for mode in ["cls_token", "mean_tokens", "max_tokens", "mean_sqrt_len_tokens"] {
+        modes[format!("pooling_mode_{mode}")] = pooling.contains(&mode).into();
+    }
+    write_json(&dir.join("1_Pooling/config.json"), &modes);
+    if golden.config["model_type"] == "mpnet" {
+        write_json(
+            &dir.join("tokenizer_config.json"),
+            &json!({"cls_token": "<s>", "sep_token": "</s>", "pad_token": "<pad>",
+                    "mask_token": {"content": "<mask>", "lstrip": true}}),
+        );
+    }
+    std::fs::write(dir.join("vocab.txt"), golden.vocabulary.join("\n") + "\n").unwrap();
+    save(&tensors(&golden.config), &dir.join("model.safetensors"));
+    folder
+}
+
+fn save(tensors: &HashMap<String, Tensor>, path: &Path) {
+    candle_core::safetensors::save(tensors, path).unwrap();
+}

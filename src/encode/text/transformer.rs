@@ -1,0 +1,273 @@
+//! The network: BERT, and MPNet, which differs from it in how it knows positions.
+//!
+//! Flowing in: token ids, texts one after the other, sorted by length. Flowing out: one vector a token.
+//! There is no padding: all texts' tokens are rows of one matrix, so that every product is over real
+//! tokens only, and attention, the one place where texts must not mix, goes through the runs of texts
+//! of equal length. A text's vectors therefore do not depend on what else is in the batch.
+
+use candle_core::{D, Result, Tensor};
+use candle_nn::{LayerNorm, Linear, Module, ops};
+use serde::Serialize;
+
+use super::parameters::Parameters;
+use crate::encode::Error;
+
+/// All of the network but its weights.
+#[derive(Serialize)]
+pub(super) struct Shape {
+    pub family: Family,
+    pub layers: usize,
+    pub hidden: usize,
+    pub heads: usize,
+    pub intermediate: usize,
+    pub activation: Activation,
+    pub epsilon: f64,
+}
+
+/// What tells the networks apart.
+#[derive(Serialize, Clone, Copy, PartialEq)]
+pub(super) enum Family {
+    /// Learned positions from 0, and token types, of which a lone text has the first.
+    Bert,
+    /// Learned positions from `pad + 1`, and a learned bias between any two tokens by their distance.
+    MpNet { pad: u32 },
+}
+
+impl Family {
+    pub fn name(self) -> &'static str {
+        match self {
+            Family::Bert => "bert",
+            Family::MpNet { .. } => "mpnet",
+        }
+    }
+
+    /// The row of the position table that the first token takes.
+    pub fn first_position(self) -> usize {
+        match self {
+            Family::Bert => 0,
+            Family::MpNet { pad } => pad as usize + 1,
+        }
+    }
+}
+
+#[derive(Serialize, Clone, Copy)]
+pub(super) enum Activation {
+    Gelu,
+    GeluTanh,
+    Relu,
+}
+
+/// Texts of equal length, side by side in a batch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Run {
+    pub texts: usize,
+    pub length: usize,
+}
+
+impl Run {
+    pub fn tokens(self) -> usize {
+        self.texts * self.length
+    }
+}
+
+pub(super) struct Transformer {
+    shape: Shape,
+    words: Tensor,
+    positions: Tensor,
+    norm: LayerNorm,
+    layers: Vec<Layer>,
+    /// One row a bucket of distances, one column a head.
+    distance_bias: Option<Tensor>,
+}
+
+struct Layer {
+    /// Queries, already scaled by one over the root of the head's width; keys; values.
+    query_key_value: Linear,
+    attention_output: Linear,
+    attention_norm: LayerNorm,
+    up: Linear,
+    down: Linear,
+    norm: LayerNorm,
+}
+
+impl Transformer {
+    /// `vocabulary` is the number of ids that the tokenizer may hand out, `length` the longest text.
+    pub fn load(
+        parameters: &Parameters,
+        shape: Shape,
+        vocabulary: usize,
+        length: usize,
+    ) -> std::result::Result<Self, Error> {
+        let embeddings = parameters.at("embeddings");
+        let words = embeddings.table("word_embeddings.weight", vocabulary, shape.hidden)?;
+        let end = shape.family.first_position() + length;
+        let mut positions = embeddings.table("position_embeddings.weight", end, shape.hidden)?;
+        if shape.family == Family::Bert {
+            let types = embeddings.table("token_type_embeddings.weight", 1, shape.hidden)?;
+            positions = positions.broadcast_add(&types.narrow(0, 0, 1)?)?;
+        }
+        let encoder = parameters.at("encoder");
+        let distance_bias = match shape.family {
+            Family::Bert => None,
+            Family::MpNet { .. } => {
+                Some(encoder.tensor("relative_attention_bias.weight", &[BUCKETS, shape.heads])?)
+            }
+        };
+        Ok(Transformer {
+            norm: embeddings.norm("LayerNorm", shape.hidden, shape.epsilon)?,
+            layers: (0..shape.layers)
+                .map(|n| Layer::load(&encoder.at(&format!("layer.{n}")), &shape))
+                .collect::<std::result::Result<_, _>>()?,
+            words,
+            positions,
+            distance_bias,
+            shape,
+        })
+    }
+
+    /// `ids`: the texts' tokens, one text after the other, as `runs` says.
+    pub fn forward(&self, ids: &[u32], runs: &[Run]) -> Result<Tensor> {
+        let device = self.words.device();
+        let rows = Tensor::new(ids, device)?;
+        let positions = Tensor::new(self.position_ids(ids, runs), device)?;
+        let words = self.words.index_select(&rows, 0)?;
+        let mut x = self.norm.forward(&(words + self.positions.index_select(&positions, 0)?)?)?;
+        let biases = runs.iter().map(|run| self.bias(run.length)).collect::<Result<Vec<_>>>()?;
+        for layer in &self.layers {
+            x = layer.forward(&x, runs, &biases, &self.shape)?;
+        }
+        Ok(x)
+    }
+
+    /// Counts from the family's first position; MPNet does not count padding tokens, which can stand
+    /// in a text if somebody writes `<pad>`.
+    fn position_ids(&self, ids: &[u32], runs: &[Run]) -> Vec<u32> {
+        let mut positions = Vec::with_capacity(ids.len());
+        let lengths = runs.iter().flat_map(|run| std::iter::repeat_n(run.length, run.texts));
+        let mut rest = ids;
+        for length in lengths {
+            let (text, others) = rest.split_at(length);
+            rest = others;
+            let mut next = self.shape.family.first_position() as u32;
+            for &id in text {
+                match self.shape.family {
+                    Family::MpNet { pad } if id == pad => positions.push(pad),
+                    _ => {
+                        positions.push(next);
+                        next += 1;
+                    }
+                }
+            }
+        }
+        positions
+    }
+
+    /// What distance adds to the scores between the tokens of a text: `(1, heads, length, length)`.
+    fn bias(&self, length: usize) -> Result<Option<Tensor>> {
+        let Some(table) = &self.distance_bias else { return Ok(None) };
+        let of = |query: usize| (0..length).map(move |key| bucket(key as i64 - query as i64));
+        let buckets: Vec<u32> = (0..length).flat_map(of).collect();
+        let buckets = Tensor::new(buckets, table.device())?;
+        let bias = table.index_select(&buckets, 0)?.reshape((length, length, self.shape.heads))?;
+        bias.permute((2, 0, 1))?.unsqueeze(0)?.contiguous().map(Some)
+    }
+}
+
+impl Layer {
+    fn load(parameters: &Parameters, shape: &Shape) -> std::result::Result<Self, Error> {
+        let Shape { hidden, intermediate, epsilon, .. } = *shape;
+        // The families name the same parts differently.
+        let [query, key, value, output, attention_norm] = match shape.family {
+            Family::Bert => [
+                "attention.self.query",
+                "attention.self.key",
+                "attention.self.value",
+                "attention.output.dense",
+                "attention.output.LayerNorm",
+            ],
+            Family::MpNet { .. } => [
+                "attention.attn.q",
+                "attention.attn.k",
+                "attention.attn.v",
+                "attention.attn.o",
+                "attention.LayerNorm",
+            ],
+        };
+        let scale = 1.0 / ((hidden / shape.heads) as f64).sqrt();
+        let query = parameters.linear(query, hidden, hidden)?;
+        let key = parameters.linear(key, hidden, hidden)?;
+        let value = parameters.linear(value, hidden, hidden)?;
+        let bias = [(query.bias(), scale), (key.bias(), 1.0), (value.bias(), 1.0)];
+        let bias = bias.into_iter().filter_map(|(b, scale)| b.map(|b| b * scale));
+        let bias = Tensor::cat(&bias.collect::<Result<Vec<_>>>()?, 0)?;
+        let weight = [&(query.weight() * scale)?, key.weight(), value.weight()];
+        Ok(Layer {
+            query_key_value: Linear::new(Tensor::cat(&weight, 0)?, Some(bias)),
+            attention_output: parameters.linear(output, hidden, hidden)?,
+            attention_norm: parameters.norm(attention_norm, hidden, epsilon)?,
+            up: parameters.linear("intermediate.dense", hidden, intermediate)?,
+            down: parameters.linear("output.dense", intermediate, hidden)?,
+            norm: parameters.norm("output.LayerNorm", hidden, epsilon)?,
+        })
+    }
+
+    fn forward(
+        &self,
+        x: &Tensor,
+        runs: &[Run],
+        biases: &[Option<Tensor>],
+        shape: &Shape,
+    ) -> Result<Tensor> {
+        let query_key_value = self.query_key_value.forward(x)?;
+        let mut start = 0;
+        let mut attended = Vec::with_capacity(runs.len());
+        for (&run, bias) in runs.iter().zip(biases) {
+            let rows = query_key_value.narrow(0, start, run.tokens())?;
+            attended.push(attend(&rows, run, bias.as_ref(), shape)?);
+            start += run.tokens();
+        }
+        let attended = self.attention_output.forward(&Tensor::cat(&attended, 0)?)?;
+        let x = self.attention_norm.forward(&(attended + x)?)?;
+        let up = self.up.forward(&x)?;
+        let up = match shape.activation {
+            Activation::Gelu => up.gelu_erf()?,
+            Activation::GeluTanh => up.gelu()?,
+            Activation::Relu => up.relu()?,
+        };
+        self.norm.forward(&(self.down.forward(&up)? + x)?)
+    }
+}
+
+/// `softmax(q k' + bias) v` within each text of a run, head by head.
+fn attend(rows: &Tensor, run: Run, bias: Option<&Tensor>, shape: &Shape) -> Result<Tensor> {
+    let width = shape.hidden / shape.heads;
+    let parts = rows
+        .reshape((run.texts, run.length, 3, shape.heads, width))?
+        .permute((2, 0, 3, 1, 4))?
+        .contiguous()?;
+    let (query, key, value) = (parts.get(0)?, parts.get(1)?, parts.get(2)?);
+    let mut scores = query.matmul(&key.transpose(D::Minus1, D::Minus2)?)?;
+    if let Some(bias) = bias {
+        scores = scores.broadcast_add(bias)?;
+    }
+    let attended = ops::softmax_last_dim(&scores)?.matmul(&value)?;
+    attended.transpose(1, 2)?.reshape((run.tokens(), shape.hidden))
+}
+
+const BUCKETS: usize = 32;
+
+/// The bucket of a distance from query to key: one for each distance below 8, then wider and wider
+/// ones up to 128, and one for all beyond; keys after the query have the upper half.
+pub(super) fn bucket(distance: i64) -> u32 {
+    const HALF: u32 = BUCKETS as u32 / 2;
+    const EXACT: u32 = HALF / 2;
+    let after = if distance > 0 { HALF } else { 0 };
+    let far = u32::try_from(distance.unsigned_abs()).unwrap_or(u32::MAX);
+    if far < EXACT {
+        return after + far;
+    }
+    // In f32, as the reference does.
+    let octaves = (far as f32 / EXACT as f32).ln() / 16f32.ln();
+    let wider = EXACT + (octaves * (HALF - EXACT) as f32) as u32;
+    after + wider.min(HALF - 1)
+}
