@@ -3,6 +3,8 @@
 //! Flowing in: a CSV, TSV or JSON-lines file, or a folder of pictures. Flowing out: one [`Entry`] a
 //! row, in the order of the file: an [`Item`] to index, or a [`Rejection`] for the ledger.
 
+pub mod picture;
+
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
