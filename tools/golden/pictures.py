@@ -5,8 +5,8 @@ Pillow and NumPy read back from it as 8-bit RGB on white, upright.
 
 Made with Pillow 9.4.0 (libjpeg-turbo 2.1.5, libwebp 1.2.4) and NumPy 1.24.2. `expected.json` holds for each
 file its width, height, the largest difference allowed per sample (0: lossless) and the RGB samples in
-hexadecimal. Tolerances of lossy files are what two correct decoders may differ by: the inverse transforms and the
-chroma interpolation are not specified to the last bit.
+hexadecimal. Tolerances of lossy files are what two correct decoders may differ by: JPEG's inverse transform and
+chroma interpolation are not specified to the last bit. Seen: JPEG 2, with subsampled chroma 3; WebP 0.
 """
 
 import io
@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 WIDTH, HEIGHT = 21, 13
-JPEG, WEBP = 4, 4
+JPEG, WEBP = 3, 1
 
 
 def motif():
@@ -133,7 +133,7 @@ def main(folder):
     add("turned.png", saved(picture, "PNG", exif=exif(6)))
 
     add("444.jpg", saved(picture, "JPEG", quality=95, subsampling=0), JPEG)
-    add("420.jpg", saved(picture, "JPEG", quality=90, subsampling=2), 12)
+    add("420.jpg", saved(picture, "JPEG", quality=90, subsampling=2), 4)
     add("progressive.jpg", saved(picture, "JPEG", quality=95, subsampling=0, progressive=True), JPEG)
     add("grey.jpg", saved(grey, "JPEG", quality=95), JPEG)
     cmyk = np.dstack([255 - rgb, np.full((HEIGHT, WIDTH), 40, np.uint8)])
