@@ -2,20 +2,45 @@
 //!
 //! Flowing in: a CSV, TSV or JSON-lines file, or a folder of pictures. Flowing out: one [`Entry`] a
 //! row, in the order of the file: an [`Item`] to index, or a [`Rejection`] for the ledger.
+//!
+//! [`Catalogue::open`] does it; [`CatalogueOptions`] says what should not be guessed. [`picture`] opens
+//! the pictures themselves. Whether two items share a key is for the collection to tell.
 
+mod columns;
+mod delimited;
+mod dialect;
+mod error;
+mod json_lines;
+mod location;
+mod options;
+pub mod picture;
+mod rows;
+mod source;
+mod text;
+mod walk;
+
+use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+pub use columns::{Chosen, Columns, Role, Why};
+pub use dialect::{Dialect, Format};
+pub use error::Error;
+pub use options::CatalogueOptions;
+pub use rows::Catalogue;
 
 /// One product, as the catalogue describes it. Its picture has been located, not yet opened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Item {
     /// The shop's own identifier.
     pub key: String,
-    /// Where it stood: the row counted from 1 without the header, or the picture's position in the folder.
+    /// Where it stood: the row counted from 1 without the header, the line of a JSON-lines file, or the
+    /// picture's position in the folder.
     pub row: u64,
-    /// Every column of the row under its own name, in the catalogue's order.
+    /// Every column of the row under its own name, in the catalogue's order. Cells of delimited files
+    /// are strings, untouched; JSON keeps its types.
     pub fields: Map<String, Value>,
     /// The sentence the text encoder reads; empty where no configured field has a value.
     pub text: String,
@@ -26,7 +51,7 @@ pub struct Item {
 /// A row, or a part of one, that could not be used, and why.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rejection {
-    /// The row counted from 1 without the header, as in [`Item::row`].
+    /// The row as counted in [`Item::row`].
     pub row: u64,
     /// The item's key, where the row got as far as having one.
     pub key: Option<String>,
@@ -34,6 +59,15 @@ pub struct Rejection {
     pub reason: String,
     /// Whether the item was indexed all the same, by what remains of it.
     pub kept: bool,
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.key {
+            Some(key) => write!(f, "row {} ({key}): {}", self.row, self.reason),
+            None => write!(f, "row {}: {}", self.row, self.reason),
+        }
+    }
 }
 
 /// What one row of a catalogue turns into.
