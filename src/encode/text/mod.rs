@@ -13,7 +13,7 @@ mod parameters;
 mod pooling;
 mod sentence_bert;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod tokens;
 mod transformer;
 

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 #[derive(Deserialize)]
-struct Golden {
+pub(in crate::encode) struct Golden {
     config: Value,
     limit: usize,
     vocabulary: Vec<String>,
@@ -32,7 +32,7 @@ fn fixture<T: serde::de::DeserializeOwned>(name: &str) -> T {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
-fn golden(name: &str) -> Golden {
+pub(in crate::encode) fn golden(name: &str) -> Golden {
     fixture(name)
 }
 
@@ -112,7 +112,7 @@ fn write_json(path: &Path, value: &Value) {
 }
 
 /// Writes the golden's checkpoint with the poolings asked for.
-fn write_checkpoint(golden: &Golden, pooling: &[&str]) -> tempfile::TempDir {
+pub(in crate::encode) fn write_checkpoint(golden: &Golden, pooling: &[&str]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path();
     write_json(&dir.join("config.json"), &golden.config);

@@ -1,7 +1,5 @@
 //! Equal to PyTorch: layer by layer, pooled, truncated, in any company.
 
-use std::path::PathBuf;
-
 use candle_core::Device;
 use serde::Deserialize;
 use serde_json::json;
@@ -11,6 +9,7 @@ use super::super::parameters::Parameters;
 use super::super::tokens::Tokens;
 use super::super::transformer::{Run, Transformer, bucket};
 use super::{fixture, golden, save, seeded, tensors, write_checkpoint, write_json};
+use crate::encode::store::ModelStore;
 use crate::encode::{Embedding, TextEncoder, Weights};
 
 fn assert_close(ours: &[f32], theirs: &[f32], most: f32, what: &str) {
@@ -236,12 +235,6 @@ fn the_fingerprint_names_the_function_and_not_its_place() {
     assert_eq!(distinct.len(), all.len());
 }
 
-/// Where the model cache has the real checkpoint.
-fn cached(name: &str) -> Option<PathBuf> {
-    let dir = PathBuf::from(std::env::var_os("LOOKALIKE_CACHE")?).join("models").join(name);
-    dir.join("config.json").exists().then_some(dir)
-}
-
 #[test]
 fn real_checkpoints_equal_the_reference_on_odd_titles() {
     #[derive(Deserialize)]
@@ -251,9 +244,12 @@ fn real_checkpoints_equal_the_reference_on_odd_titles() {
         embeddings: Vec<Vec<f32>>,
     }
     for name in ["all-minilm-l6-v2", "all-mpnet-base-v2"] {
-        let Some(dir) = cached(name) else {
-            eprintln!("skipped: {name} is not in the model cache; `lookalike models pull {name}`");
-            continue;
+        let dir = match ModelStore::default_location().and_then(|store| store.get(name)) {
+            Ok(model) => model.dir,
+            Err(error) => {
+                eprintln!("skipped: {error}");
+                continue;
+            }
         };
         let real: Real = fixture(name);
         let recipe = Layout::read(&dir).unwrap().recipe;

@@ -1,0 +1,171 @@
+//! `lookalike models`: the networks that turn pictures and texts into vectors.
+
+use std::error::Error;
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use lookalike::encode::store::{Listing, ModelStore, Progress, Record};
+use serde_json::json;
+
+/// List, fetch, add and check the models that encode pictures and texts
+#[derive(Args)]
+pub struct ModelsArgs {
+    /// Where models are kept [default: $XDG_CACHE_HOME/lookalike, else ~/.cache/lookalike]
+    #[arg(long, value_name = "DIR", env = "LOOKALIKE_CACHE", global = true)]
+    cache: Option<PathBuf>,
+    #[command(subcommand)]
+    command: ModelsCommand,
+}
+
+#[derive(Subcommand)]
+enum ModelsCommand {
+    /// List the models that are here and those that can be fetched
+    List {
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Fetch a model by name, unless it is here already
+    Pull {
+        /// One of those that `models list` shows
+        name: String,
+    },
+    /// Copy a model of your own into the store: a directory in the Hugging Face layout, or a weights file
+    Add {
+        /// The directory or file
+        path: PathBuf,
+        /// What to call it [default: as the directory or file is called]
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// Read every byte of a model, load it and let it answer
+    Check {
+        /// Its name, or a directory
+        name: String,
+    },
+}
+
+/// Runs the command.
+pub fn run(args: &ModelsArgs) -> Result<ExitCode, Box<dyn Error>> {
+    let store = match &args.cache {
+        Some(cache) => ModelStore::at(cache),
+        None => ModelStore::default_location()?,
+    };
+    let mut out = io::stdout().lock();
+    match &args.command {
+        ModelsCommand::List { json: true } => write_lines(&mut out, &store.list()?)?,
+        ModelsCommand::List { json: false } => write_table(&mut out, &store.list()?)?,
+        ModelsCommand::Pull { name } => {
+            let model = pull(&store, name)?;
+            writeln!(out, "{name} is in {}", model.dir.display())?;
+            write_origin(&mut out, model.record.as_ref())?;
+        }
+        ModelsCommand::Add { path, name } => {
+            let model = store.add(path, name.as_deref())?;
+            writeln!(out, "{} is in {}", model.name, model.dir.display())?;
+            write_origin(&mut out, model.record.as_ref())?;
+        }
+        ModelsCommand::Check { name } => {
+            let checked = store.check(name)?;
+            let answers = if checked.answer_known { "its known answer" } else { "an answer" };
+            writeln!(
+                out,
+                "{name} is sound: {} files as they were stored, {answers} of {} values",
+                checked.files, checked.dimension
+            )?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write_origin(out: &mut impl Write, record: Option<&Record>) -> io::Result<()> {
+    let Some(record) = record else { return Ok(()) };
+    let licence = record.licence.as_deref().unwrap_or("licence not known");
+    writeln!(out, "{} · {} values · {licence}", record.architecture, record.dimension)?;
+    writeln!(out, "from {}, weights {}", record.source, &record.fetched_sha256[..16])
+}
+
+const HEADINGS: [&str; 7] = ["NAME", "FOR", "VALUES", "SIZE", "LICENCE", "HERE", "DEFAULT"];
+
+fn write_table(out: &mut impl Write, list: &[Listing]) -> io::Result<()> {
+    let mark = |on: bool| if on { "yes" } else { "-" }.to_owned();
+    let rows: Vec<[String; 7]> = list
+        .iter()
+        .map(|model| {
+            [
+                model.name.clone(),
+                format!("{}s", model.modality),
+                model.dimension.to_string(),
+                HumanBytes(model.bytes).to_string(),
+                model.licence.clone().unwrap_or_else(|| "not known".into()),
+                mark(model.present),
+                mark(model.default),
+            ]
+        })
+        .collect();
+    let headings = HEADINGS.map(str::to_owned);
+    let all = || std::iter::once(&headings).chain(&rows);
+    let width = |column: usize| all().map(|row| row[column].len()).max().unwrap_or(0);
+    let widths: [usize; 7] = std::array::from_fn(width);
+    for row in all() {
+        let [name, modality, values, size, licence, here, default] = row;
+        let [w0, w1, w2, w3, w4, w5, _] = widths;
+        writeln!(
+            out,
+            "{name:w0$}  {modality:w1$}  {values:>w2$}  {size:>w3$}  {licence:w4$}  {here:w5$}  {default}"
+        )?;
+    }
+    if list.iter().any(|model| !model.present) {
+        writeln!(out, "\nTo fetch one: lookalike models pull NAME")?;
+    }
+    Ok(())
+}
+
+fn write_lines(out: &mut impl Write, list: &[Listing]) -> io::Result<()> {
+    for model in list {
+        let line = json!({
+            "name": model.name,
+            "for": model.modality,
+            "dimension": model.dimension,
+            "bytes": model.bytes,
+            "licence": model.licence,
+            "present": model.present,
+            "default": model.default,
+        });
+        writeln!(out, "{line}")?;
+    }
+    Ok(())
+}
+
+/// Pulls, and tells a human at a terminal how far it is.
+fn pull(store: &ModelStore, name: &str) -> Result<lookalike::encode::store::Model, Box<dyn Error>> {
+    let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr());
+    let style = "{wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta} left";
+    bar.set_style(ProgressStyle::with_template(style)?);
+    let told = |line: String| {
+        if io::stderr().is_terminal() {
+            bar.println(line);
+        } else {
+            eprintln!("{line}");
+        }
+    };
+    let model = store.pull(name, &mut |progress| match progress {
+        Progress::Waiting => told(format!("another process is fetching {name}; waiting for it")),
+        Progress::Asking { source } => {
+            bar.reset();
+            told(format!("fetching from {source}"));
+        }
+        Progress::Bytes { done, total } => {
+            bar.set_length(total.max(done));
+            bar.set_position(done);
+        }
+        Progress::Failed { error, .. } => told(format!("  {error}")),
+        Progress::Checking => told("checking".into()),
+        _ => {}
+    });
+    bar.finish_and_clear();
+    Ok(model?)
+}
