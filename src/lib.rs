@@ -15,4 +15,12 @@
 //! [`search`] answers queries.
 
 pub mod catalogue;
+pub mod collection;
 pub mod encode;
+pub mod search;
+
+pub use catalogue::picture::PictureLimits;
+pub use catalogue::{Item, Rejection};
+pub use collection::{Collection, Indexer, Progress, Report, StoredItem};
+pub use encode::{Embedding, Modality};
+pub use search::{Hit, Hits, Part, Query, Receipt, Term};

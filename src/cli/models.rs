@@ -7,15 +7,15 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use lookalike::encode::store::{Listing, ModelStore, Progress, Record};
+use lookalike::encode::store::{Listing, Model, ModelStore, Progress, Record};
 use serde_json::json;
+
+use super::table::{Heading, Table};
+use super::{Common, Outcome};
 
 /// List, fetch, add and check the models that encode pictures and texts
 #[derive(Args)]
 pub struct ModelsArgs {
-    /// Where models are kept [default: $XDG_CACHE_HOME/lookalike, else ~/.cache/lookalike]
-    #[arg(long, value_name = "DIR", env = "LOOKALIKE_CACHE", global = true)]
-    cache: Option<PathBuf>,
     #[command(subcommand)]
     command: ModelsCommand,
 }
@@ -23,11 +23,7 @@ pub struct ModelsArgs {
 #[derive(Subcommand)]
 enum ModelsCommand {
     /// List the models that are here and those that can be fetched
-    List {
-        /// One JSON object a line
-        #[arg(long)]
-        json: bool,
-    },
+    List,
     /// Fetch a model by name, unless it is here already
     Pull {
         /// One of those that `models list` shows
@@ -49,15 +45,12 @@ enum ModelsCommand {
 }
 
 /// Runs the command.
-pub fn run(args: &ModelsArgs) -> Result<ExitCode, Box<dyn Error>> {
-    let store = match &args.cache {
-        Some(cache) => ModelStore::at(cache),
-        None => ModelStore::default_location()?,
-    };
+pub fn run(args: &ModelsArgs, common: &Common) -> Outcome {
+    let store = common.models()?;
     let mut out = io::stdout().lock();
     match &args.command {
-        ModelsCommand::List { json: true } => write_lines(&mut out, &store.list()?)?,
-        ModelsCommand::List { json: false } => write_table(&mut out, &store.list()?)?,
+        ModelsCommand::List if common.json => write_lines(&mut out, &store.list()?)?,
+        ModelsCommand::List => write_table(&mut out, &store.list()?)?,
         ModelsCommand::Pull { name } => {
             let model = pull(&store, name)?;
             writeln!(out, "{name} is in {}", model.dir.display())?;
@@ -88,36 +81,29 @@ fn write_origin(out: &mut impl Write, record: Option<&Record>) -> io::Result<()>
     writeln!(out, "from {}, weights {}", record.source, &record.fetched_sha256[..16])
 }
 
-const HEADINGS: [&str; 7] = ["NAME", "FOR", "VALUES", "SIZE", "LICENCE", "HERE", "DEFAULT"];
-
 fn write_table(out: &mut impl Write, list: &[Listing]) -> io::Result<()> {
     let mark = |on: bool| if on { "yes" } else { "-" }.to_owned();
-    let rows: Vec<[String; 7]> = list
-        .iter()
-        .map(|model| {
-            [
-                model.name.clone(),
-                format!("{}s", model.modality),
-                model.dimension.to_string(),
-                HumanBytes(model.bytes).to_string(),
-                model.licence.clone().unwrap_or_else(|| "not known".into()),
-                mark(model.present),
-                mark(model.default),
-            ]
-        })
-        .collect();
-    let headings = HEADINGS.map(str::to_owned);
-    let all = || std::iter::once(&headings).chain(&rows);
-    let width = |column: usize| all().map(|row| row[column].len()).max().unwrap_or(0);
-    let widths: [usize; 7] = std::array::from_fn(width);
-    for row in all() {
-        let [name, modality, values, size, licence, here, default] = row;
-        let [w0, w1, w2, w3, w4, w5, _] = widths;
-        writeln!(
-            out,
-            "{name:w0$}  {modality:w1$}  {values:>w2$}  {size:>w3$}  {licence:w4$}  {here:w5$}  {default}"
-        )?;
+    let mut table = Table::new([
+        Heading::left("name"),
+        Heading::left("for"),
+        Heading::right("values"),
+        Heading::right("size"),
+        Heading::left("licence"),
+        Heading::left("here"),
+        Heading::left("default"),
+    ]);
+    for model in list {
+        table.row([
+            model.name.clone(),
+            format!("{}s", model.modality),
+            model.dimension.to_string(),
+            HumanBytes(model.bytes).to_string(),
+            model.licence.clone().unwrap_or_else(|| "not known".into()),
+            mark(model.present),
+            mark(model.default),
+        ]);
     }
+    table.print(out)?;
     if list.iter().any(|model| !model.present) {
         writeln!(out, "\nTo fetch one: lookalike models pull NAME")?;
     }
@@ -141,7 +127,7 @@ fn write_lines(out: &mut impl Write, list: &[Listing]) -> io::Result<()> {
 }
 
 /// Pulls, and tells a human at a terminal how far it is.
-fn pull(store: &ModelStore, name: &str) -> Result<lookalike::encode::store::Model, Box<dyn Error>> {
+fn pull(store: &ModelStore, name: &str) -> Result<Model, Box<dyn Error>> {
     let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr());
     let style = "{wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta} left";
     bar.set_style(ProgressStyle::with_template(style)?);

@@ -78,8 +78,9 @@ pub(crate) enum Kernels {
 impl Kernels {
     /// Asks the processor once, and answers from memory ever after.
     pub(crate) fn best() -> Self {
-        static BEST: LazyLock<Kernels> =
-            LazyLock::new(|| Kernels::available().next().unwrap_or(Kernels::Scalar(scalar::Scalar)));
+        static BEST: LazyLock<Kernels> = LazyLock::new(|| {
+            Kernels::available().next().unwrap_or(Kernels::Scalar(scalar::Scalar))
+        });
         *BEST
     }
 

@@ -1,0 +1,129 @@
+//! The command line: one file a command, each from arguments through the library to print.
+
+mod index;
+mod info;
+mod ledger;
+mod models;
+mod search;
+mod sheet;
+mod shell;
+mod table;
+mod verify;
+mod words;
+
+use std::error::Error;
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use lookalike::encode::store::{ModelStore, StoreError};
+
+/// Nothing answered the question, or there was nothing to do.
+const NOTHING: u8 = 1;
+/// It could not be done.
+const FAILED: u8 = 2;
+/// Done, but some rows of the catalogue had to be left out.
+const SKIPPED: u8 = 3;
+
+/// Search a product catalogue by picture, by words and by product.
+#[derive(Parser)]
+#[command(
+    version,
+    max_term_width = 100,
+    after_help = "Results go to stdout, progress and remarks to stderr. Exit status: 0 done, 1 nothing found, \
+                  2 error, 3 done but some rows were left out (see `lookalike ledger`).\n\
+                  Every option can be given by an environment variable too; each command's help names them."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// What every command understands.
+#[derive(clap::Args)]
+struct Common {
+    /// Print results as JSON, one object a line
+    #[arg(long, global = true, env = "LOOKALIKE_JSON", value_parser = clap::builder::FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
+    json: bool,
+    /// Print no progress and no remarks
+    #[arg(long, short, global = true, env = "LOOKALIKE_QUIET", value_parser = clap::builder::FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
+    quiet: bool,
+    /// Where models are kept [default: lookalike in the user's cache directory]
+    #[arg(long, global = true, value_name = "DIR", env = "LOOKALIKE_CACHE")]
+    cache: Option<PathBuf>,
+    /// Use so many threads [default: one for each core]
+    #[arg(long, global = true, value_name = "N", env = "LOOKALIKE_THREADS")]
+    threads: Option<usize>,
+}
+
+impl Common {
+    fn models(&self) -> Result<ModelStore, StoreError> {
+        self.cache.as_ref().map_or_else(ModelStore::default_location, |dir| Ok(ModelStore::at(dir)))
+    }
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Index(index::Args),
+    Search(search::Args),
+    Ledger(ledger::Args),
+    Info(info::Args),
+    Verify(verify::Args),
+    Models(models::ModelsArgs),
+    Completions(shell::CompletionsArgs),
+    #[command(hide = true)]
+    Man(shell::ManArgs),
+}
+
+type Outcome = Result<ExitCode, Box<dyn Error>>;
+
+/// Does what the command line says.
+pub fn run(cli: Cli) -> ExitCode {
+    let common = &cli.common;
+    let outcome = use_threads(common.threads).and_then(|()| match &cli.command {
+        Command::Index(args) => index::run(args, common),
+        Command::Search(args) => search::run(args, common),
+        Command::Ledger(args) => ledger::run(args, common),
+        Command::Info(args) => info::run(args, common),
+        Command::Verify(args) => verify::run(args, common),
+        Command::Models(args) => models::run(args, common),
+        Command::Completions(args) => shell::completions(args),
+        Command::Man(args) => shell::manual(args),
+    });
+    outcome.unwrap_or_else(|error| {
+        // Whoever read our output has seen enough: `lookalike search ... | head -1`.
+        if causes(&*error).any(|e| {
+            e.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
+        }) {
+            return ExitCode::SUCCESS;
+        }
+        eprintln!("lookalike: {}", explained(&*error));
+        ExitCode::from(FAILED)
+    })
+}
+
+fn use_threads(threads: Option<usize>) -> Result<(), Box<dyn Error>> {
+    if let Some(threads) = threads {
+        rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
+    }
+    Ok(())
+}
+
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
+}
+
+/// The error and its causes in one line; a cause that the error itself already words is left out.
+fn explained(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    for cause in causes(error).skip(1) {
+        let cause = cause.to_string();
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}

@@ -1,0 +1,151 @@
+//! What can go wrong with a collection, and what to do about it.
+
+use std::path::PathBuf;
+
+use super::manifest::EncoderEntry;
+use crate::encode::{Fingerprint, Modality};
+use crate::{catalogue, encode};
+
+/// Why a collection could not be opened, filled or read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Nothing is there.
+    #[error("there is no collection at {path}; `lookalike index CATALOGUE {path}` makes one", path = path.display())]
+    NotFound {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// Something is there, but it is no collection.
+    #[error("{path} is not a collection; name another place, it is left as it is", path = path.display())]
+    NotACollection {
+        /// The file or directory.
+        path: PathBuf,
+    },
+    /// Made, but nothing was published in it yet.
+    #[error(
+        "the collection {path} is empty: its first `index` has not finished; run it again, it goes on where it was",
+        path = path.display()
+    )]
+    Unpublished {
+        /// The collection.
+        path: PathBuf,
+    },
+    /// Written by a later version of this program.
+    #[error(
+        "{path} is of format {found}, and this program knows formats up to {known}; update lookalike",
+        path = path.display()
+    )]
+    NewerVersion {
+        /// The collection's store.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The latest format that is understood here.
+        known: u32,
+    },
+    /// Another process is writing.
+    #[error("another process is writing to {path}; wait until it is done", path = path.display())]
+    Busy {
+        /// The collection.
+        path: PathBuf,
+    },
+    /// A file is not as it was written.
+    #[error(
+        "{path} is damaged: {reason}; restore it from a copy or index the catalogue into a new collection",
+        path = path.display()
+    )]
+    Damaged {
+        /// The file or directory.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// There are as many items as can be numbered.
+    #[error("{path} is full: it has numbered {max} keys", path = path.display(), max = u32::MAX)]
+    Full {
+        /// The collection.
+        path: PathBuf,
+    },
+    /// The collection was built with another encoder.
+    #[error(
+        "the {} vectors of {path} were made by {} and cannot be compared with those of {}: index with `--{}-model {}`, \
+         or embed every item again with `--change-encoder`",
+        then.modality, then, now, then.modality, then.model, path = path.display()
+    )]
+    OtherEncoder {
+        /// The collection.
+        path: PathBuf,
+        /// What it was built with.
+        then: Box<EncoderEntry>,
+        /// What was to be used now.
+        now: Box<EncoderEntry>,
+    },
+    /// The collection has vectors of a modality for which no encoder is given.
+    #[error(
+        "{path} has {} vectors made by {}; give that encoder too, or the new items would lack theirs",
+        then.modality, then, path = path.display()
+    )]
+    MissingEncoder {
+        /// The collection.
+        path: PathBuf,
+        /// What it was built with.
+        then: Box<EncoderEntry>,
+    },
+    /// The model of that name is not the one that made the vectors.
+    #[error(
+        "the {} vectors of {path} were made by {}, and the model of that name is another one now (fingerprint {:.12}): \
+         put the old weights back, or index again with `--change-encoder`",
+        then.modality, then, now.to_string(), path = path.display()
+    )]
+    ModelChanged {
+        /// The collection.
+        path: PathBuf,
+        /// What it was built with.
+        then: Box<EncoderEntry>,
+        /// What the model is now.
+        now: Fingerprint,
+    },
+    /// There is nothing to compare with.
+    #[error("{path} has no {modality} vectors", path = path.display())]
+    NoVectors {
+        /// The collection.
+        path: PathBuf,
+        /// The modality.
+        modality: Modality,
+    },
+    /// The model cannot be had.
+    #[error(transparent)]
+    Model(#[from] encode::store::StoreError),
+    /// Neither pictures nor texts can be embedded.
+    #[error("an index needs an encoder for pictures, for texts or for both")]
+    NoEncoder,
+    /// The catalogue could not be read on.
+    #[error(transparent)]
+    Catalogue(#[from] catalogue::Error),
+    /// A network failed.
+    #[error(transparent)]
+    Encode(#[from] encode::Error),
+    /// A file of vectors could not be read or written.
+    #[error(transparent)]
+    Segment(#[from] lookalike_index::Error),
+    /// A file of vectors could not be written.
+    #[error(transparent)]
+    Write(#[from] lookalike_index::WriteError),
+    /// The store could not be read or written.
+    #[error("the store {path} failed: {source}", path = path.display())]
+    Database {
+        /// The store's directory.
+        path: PathBuf,
+        /// What it said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A file or directory could not be read or written.
+    #[error("{path}: {source}", path = path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}

@@ -1,0 +1,223 @@
+//! From a catalogue to a published generation.
+//!
+//! Flowing in: the entries of a catalogue, one by one. Flowing out: items, embeddings and a ledger in
+//! the store, a file of vectors for each modality, and at the very end the manifest that makes them
+//! visible. Whatever is embedded is in the cache at once, so a killed run is taken up where it was.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use lookalike_index::Precision;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::Error;
+use super::commit::Commit;
+use super::intake::Intake;
+use super::layout::Layout;
+use super::manifest::{EncoderEntry, Manifest};
+use super::pipeline::{Busy, Pipeline};
+use super::store::Store;
+use crate::catalogue::picture::PictureLimits;
+use crate::catalogue::{self, Entry};
+use crate::encode::{Encoder, Fingerprint, ImageEncoder, Modality, TextEncoder};
+
+/// Fills a collection, or brings it up to date.
+///
+/// Only what is new or has changed since the last run is embedded.
+pub struct Indexer<'a> {
+    path: PathBuf,
+    encoders: Encoders,
+    limits: PictureLimits,
+    precision: Precision,
+    prune: bool,
+    change_encoder: bool,
+    notes: Map<String, Value>,
+    progress: Box<dyn FnMut(&Progress) + Send + 'a>,
+}
+
+/// The networks of a run, each with the name by which a search will find it again.
+#[derive(Default)]
+pub(super) struct Encoders {
+    pub(super) image: Option<(String, Arc<dyn ImageEncoder>)>,
+    pub(super) text: Option<(String, Arc<dyn TextEncoder>)>,
+}
+
+impl Encoders {
+    /// What a collection remembers of the encoder for a modality, and the function that it is.
+    pub(super) fn entry(&self, modality: Modality) -> Option<(EncoderEntry, Fingerprint)> {
+        let (model, encoder): (_, &dyn Encoder) = match modality {
+            Modality::Image => self.image.as_ref().map(|(model, e)| (model, &**e as _))?,
+            Modality::Text => self.text.as_ref().map(|(model, e)| (model, &**e as _))?,
+        };
+        Some((EncoderEntry::new(modality, model, encoder), encoder.fingerprint()))
+    }
+}
+
+/// How far a run has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Progress {
+    /// Rows of the catalogue that are done with.
+    pub rows: u64,
+    /// Pictures that went through the network; the rest were known.
+    pub pictures_embedded: u64,
+    /// Texts that went through the network.
+    pub texts_embedded: u64,
+    /// Entries in the ledger.
+    pub rejected: u64,
+}
+
+/// What a run did.
+#[derive(Debug, Clone, Default, Serialize)]
+#[non_exhaustive]
+pub struct Report {
+    /// The generation that is current now.
+    pub generation: u32,
+    /// How many items the collection holds now.
+    pub items: u64,
+    /// Items that were not there before.
+    pub added: u64,
+    /// Items that were there and differ now.
+    pub updated: u64,
+    /// Items that left.
+    pub removed: u64,
+    /// Whether a new generation was published; `false` where the old one was right already.
+    pub published: bool,
+    /// Rows read and work done.
+    #[serde(flatten)]
+    pub progress: Progress,
+    /// Where the time went.
+    pub busy: Busy,
+}
+
+impl<'a> Indexer<'a> {
+    /// A run over the collection at `path`, which is created if it is not there.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Indexer {
+            path: path.into(),
+            encoders: Encoders::default(),
+            limits: PictureLimits::default(),
+            precision: Precision::F16,
+            prune: false,
+            change_encoder: false,
+            notes: Map::new(),
+            progress: Box::new(|_| ()),
+        }
+    }
+
+    /// Embeds pictures with this network; `model` is the name that a search will look it up by.
+    pub fn image_encoder(mut self, model: &str, encoder: Arc<dyn ImageEncoder>) -> Self {
+        self.encoders.image = Some((model.to_owned(), encoder));
+        self
+    }
+
+    /// Embeds texts with this network; `model` is the name that a search will look it up by.
+    pub fn text_encoder(mut self, model: &str, encoder: Arc<dyn TextEncoder>) -> Self {
+        self.encoders.text = Some((model.to_owned(), encoder));
+        self
+    }
+
+    /// Refuses pictures beyond these limits.
+    pub fn picture_limits(mut self, limits: PictureLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Stores vectors in this precision; half precision unless told otherwise.
+    pub fn precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
+        self
+    }
+
+    /// Removes items that this catalogue no longer has. Off by default, so that a catalogue may come in
+    /// parts.
+    pub fn prune(mut self, prune: bool) -> Self {
+        self.prune = prune;
+        self
+    }
+
+    /// Allows another encoder than the collection was built with; every item is then embedded again.
+    pub fn change_encoder(mut self, allow: bool) -> Self {
+        self.change_encoder = allow;
+        self
+    }
+
+    /// Keeps a remark with the collection, for whoever asks how it was made.
+    pub fn note(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.notes.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Calls back as rows are finished, from a thread of the run.
+    pub fn progress(mut self, callback: impl FnMut(&Progress) + Send + 'a) -> Self {
+        self.progress = Box::new(callback);
+        self
+    }
+
+    /// Reads the catalogue to its end, embeds what is new and publishes.
+    ///
+    /// Until it returns, readers see the collection as it was; if it fails or is killed, they go on
+    /// seeing that, and the next run finds what was embedded in the cache.
+    pub fn run<I>(mut self, entries: I) -> Result<Report, Error>
+    where
+        I: IntoIterator<Item = Result<Entry, catalogue::Error>>,
+    {
+        if self.encoders.image.is_none() && self.encoders.text.is_none() {
+            return Err(Error::NoEncoder);
+        }
+        let layout = Layout::create(&self.path)?;
+        let _lock = layout.lock()?;
+        let store = Store::open_for_writing(&layout.store())?;
+        let old: Option<Manifest> = store.current()?;
+        layout.clean(old.as_ref())?;
+        let new_encoders = self.check_encoders(old.as_ref())?;
+
+        let base = old.as_ref().map_or(0, |manifest| manifest.generation);
+        let carry_over = !new_encoders.is_empty() && !self.prune;
+        let mut commit = Commit::begin(&store, old, new_encoders)?;
+        let mut intake = Intake::new(&store, base);
+        let pipeline = Pipeline::new(&store, &self.encoders, &self.limits);
+        let mut sink = |outcome| {
+            commit.take(outcome)?;
+            (self.progress)(commit.progress());
+            Ok(())
+        };
+        let mut busy = pipeline.run(entries.into_iter().map(|e| intake.step(e)), &mut sink)?;
+        if carry_over {
+            busy = pipeline.run(intake.carried_over()?, &mut sink)?;
+        }
+        if self.prune {
+            commit.prune(&intake)?;
+        }
+        let report = commit.publish(&layout, &self.encoders, self.precision, self.notes)?;
+        Ok(Report { busy, ..report })
+    }
+
+    /// Which modalities are embedded by another function than before; refused unless that is wanted.
+    fn check_encoders(&self, old: Option<&Manifest>) -> Result<Vec<Modality>, Error> {
+        let mut new = Vec::new();
+        for modality in Modality::ALL {
+            let now = self.encoders.entry(modality).map(|(entry, _)| entry);
+            let then = old.and_then(|manifest| manifest.segment(modality)).map(|s| &s.encoder);
+            match (then, now) {
+                (Some(then), Some(now)) if then.fingerprint == now.fingerprint => (),
+                (Some(then), Some(now)) if !self.change_encoder => {
+                    let (path, then) = (self.path.clone(), then.clone());
+                    return Err(Error::OtherEncoder {
+                        path,
+                        then: Box::new(then),
+                        now: Box::new(now),
+                    });
+                }
+                (Some(then), None) => {
+                    let (path, then) = (self.path.clone(), then.clone());
+                    return Err(Error::MissingEncoder { path, then: Box::new(then) });
+                }
+                (_, Some(_)) => new.push(modality),
+                (None, None) => (),
+            }
+        }
+        Ok(new)
+    }
+}

@@ -1,0 +1,158 @@
+//! What the store keeps, as it is written: the manifest of a generation and the items themselves.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::store::ContentHash;
+use crate::catalogue::Item;
+use crate::encode::{Encoder, Fingerprint, Modality};
+
+/// What one commit publishes: the vectors' files, how they were made, and what they cover.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Counts the publications of this collection, from 1.
+    pub generation: u32,
+    /// How many items there are.
+    pub items: u64,
+    /// How many entries the ledger of this generation has.
+    pub ledger: u32,
+    /// SHA-256 of the ledger, in hexadecimal: whether it would be the same again.
+    pub ledger_digest: String,
+    /// One a modality.
+    pub segments: Vec<SegmentEntry>,
+    /// How the catalogue was read, in the words of whoever read it.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub notes: Map<String, Value>,
+}
+
+impl Manifest {
+    /// The segment of one modality.
+    pub fn segment(&self, modality: Modality) -> Option<&SegmentEntry> {
+        self.segments.iter().find(|s| s.encoder.modality == modality)
+    }
+}
+
+/// One file of vectors.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SegmentEntry {
+    /// The file's name in the collection's `vectors` directory.
+    pub file: String,
+    /// How many vectors it holds.
+    pub vectors: u64,
+    /// What made them.
+    pub encoder: EncoderEntry,
+}
+
+/// An encoder as a collection remembers it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EncoderEntry {
+    /// What it reads.
+    pub modality: Modality,
+    /// The model's name, or the directory it was loaded from.
+    pub model: String,
+    /// The length of its vectors.
+    pub dimension: usize,
+    /// The function that it is, in hexadecimal.
+    pub fingerprint: String,
+}
+
+impl EncoderEntry {
+    pub(super) fn new(modality: Modality, model: &str, encoder: &dyn Encoder) -> Self {
+        EncoderEntry {
+            modality,
+            model: model.to_owned(),
+            dimension: encoder.dimension(),
+            fingerprint: encoder.fingerprint().to_string(),
+        }
+    }
+
+    /// What a file of its vectors is labelled with, so that the file cannot be taken for another's.
+    pub(super) fn label(&self) -> String {
+        format!("{} {}", self.modality, self.fingerprint)
+    }
+
+    /// Whether vectors of `fingerprint` may be compared with this encoder's.
+    pub fn is(&self, fingerprint: Fingerprint) -> bool {
+        self.fingerprint == fingerprint.to_string()
+    }
+}
+
+/// An item as the collection keeps it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StoredItem {
+    /// The shop's own identifier.
+    pub key: String,
+    /// The catalogue's row, counted from 1.
+    pub row: u64,
+    /// Every column of the row.
+    pub fields: Map<String, Value>,
+    /// The sentence that was embedded; empty where there is none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub text: String,
+    /// The picture that was embedded, or that could not be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub picture: Option<PictureRecord>,
+}
+
+impl StoredItem {
+    pub(super) fn new(item: Item, picture: Option<PictureRecord>) -> Self {
+        StoredItem { key: item.key, row: item.row, fields: item.fields, text: item.text, picture }
+    }
+
+    /// The item as a catalogue would hand it over again.
+    pub(super) fn into_item(self) -> Item {
+        let picture = self.picture.map(|picture| picture.path);
+        Item { key: self.key, row: self.row, fields: self.fields, text: self.text, picture }
+    }
+}
+
+/// A picture's file, as it was when it was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PictureRecord {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// SHA-256 of its bytes, in hexadecimal.
+    pub hash: String,
+    /// Its length in bytes.
+    pub size: u64,
+    /// When it was last changed, in nanoseconds since 1970; 0 where that cannot be relied upon.
+    pub changed: u64,
+    /// Why it could not be embedded, if it could not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+}
+
+impl PictureRecord {
+    pub(super) fn new(path: PathBuf, hash: &ContentHash, size: u64, changed: u64) -> Self {
+        let hash = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        PictureRecord { path, hash, size, changed, refused: None }
+    }
+
+    /// Whether both lead to the same vector, or both to none.
+    pub(super) fn same_vector(&self, other: &Self) -> bool {
+        self.hash == other.hash && self.refused.is_some() == other.refused.is_some()
+    }
+
+    /// The hash as bytes; `None` where it is no hash.
+    pub(super) fn content_hash(&self) -> Option<ContentHash> {
+        let mut hash = ContentHash::default();
+        let digits = self.hash.as_bytes();
+        if digits.len() != 2 * hash.len() {
+            return None;
+        }
+        for (byte, pair) in hash.iter_mut().zip(digits.chunks_exact(2)) {
+            *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+        }
+        Some(hash)
+    }
+}
+
+impl fmt::Display for EncoderEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = self.fingerprint.get(..12).unwrap_or(&self.fingerprint);
+        write!(f, "{} ({}-d, {digits})", self.model, self.dimension)
+    }
+}

@@ -1,0 +1,171 @@
+//! A collection on disk: items, their vectors, and the generations in which both change.
+//!
+//! Flowing in: a catalogue's entries, through the [`Indexer`]. Flowing out: a [`Collection`], which is
+//! one published generation, read-only and unchanging for as long as it is held, whatever a writer does
+//! beside it.
+
+mod commit;
+mod encoders;
+mod error;
+mod indexer;
+mod intake;
+mod layout;
+mod manifest;
+mod pipeline;
+mod store;
+mod verify;
+
+use std::path::{Path, PathBuf};
+
+use lookalike_index::Segment;
+
+pub use error::Error;
+pub use indexer::{Indexer, Progress, Report};
+pub use manifest::{EncoderEntry, Manifest, PictureRecord, SegmentEntry, StoredItem};
+pub use pipeline::Busy;
+pub use verify::Soundness;
+
+use crate::catalogue::Rejection;
+use crate::encode::{Embedding, Modality};
+use encoders::Readers;
+use layout::Layout;
+use store::Store;
+
+/// How often a reader looks again when a writer publishes while it is opening.
+const ATTEMPTS: u32 = 5;
+
+/// One generation of a collection, open for reading.
+///
+/// It is cheap to open, since vectors are mapped and not read, and can be shared between threads. It
+/// stays as it is when a newer generation is published; open again to see that.
+pub struct Collection {
+    layout: Layout,
+    store: Store,
+    manifest: Manifest,
+    segments: Vec<(Modality, Segment)>,
+    readers: Readers,
+}
+
+impl Collection {
+    /// Opens what is published at `path` now.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let layout = Layout::open(path.as_ref())?;
+        let mut attempts = 1;
+        loop {
+            match Self::open_once(&layout) {
+                // The files that the manifest names were superseded before they could be mapped.
+                Err(Error::Segment(lookalike_index::Error::Io { .. }))
+                | Err(Error::Database { .. })
+                    if attempts < ATTEMPTS =>
+                {
+                    attempts += 1;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    fn open_once(layout: &Layout) -> Result<Self, Error> {
+        let store = Store::open_for_reading(&layout.store())?;
+        let manifest: Manifest = store
+            .current()?
+            .ok_or_else(|| Error::Unpublished { path: layout.root().to_owned() })?;
+        let segments = manifest
+            .segments
+            .iter()
+            .map(|entry| Ok((entry.encoder.modality, open_segment(layout, entry)?)))
+            .collect::<Result<_, Error>>()?;
+        let readers = Readers::default();
+        Ok(Collection { layout: layout.clone(), store, manifest, segments, readers })
+    }
+
+    /// The collection's directory.
+    pub fn path(&self) -> &Path {
+        self.layout.root()
+    }
+
+    /// What is published: counts, encoders, files.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// How many items there are.
+    pub fn len(&self) -> u64 {
+        self.manifest.items
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The vectors of one modality, if any item has one.
+    pub fn segment(&self, modality: Modality) -> Option<&Segment> {
+        self.segments.iter().find(|(m, _)| *m == modality).map(|(_, segment)| segment)
+    }
+
+    /// An item's vector of one modality, if it has one.
+    pub fn embedding(&self, id: u32, modality: Modality) -> Result<Option<Embedding>, Error> {
+        let Some(segment) = self.segment(modality) else { return Ok(None) };
+        let vector = segment.row_of(id).and_then(|row| segment.vector(row));
+        let embedding = vector.map(Embedding::new).transpose();
+        embedding
+            .map_err(|e| self.store.damaged(format!("the {modality} vector of item {id}: {e}")))
+    }
+
+    /// The encoder that made the vectors of one modality.
+    pub fn encoder(&self, modality: Modality) -> Option<&EncoderEntry> {
+        self.manifest.segment(modality).map(|entry| &entry.encoder)
+    }
+
+    /// The number by which this collection knows a key.
+    pub fn id_of(&self, key: &str) -> Result<Option<u32>, Error> {
+        let Some(id) = self.store.id_of(key)? else { return Ok(None) };
+        Ok(self.item(id)?.map(|_| id))
+    }
+
+    /// An item by its number.
+    pub fn item(&self, id: u32) -> Result<Option<StoredItem>, Error> {
+        Ok(self.store.item(id, self.manifest.generation)?.map(|(stored, _)| stored))
+    }
+
+    /// Every item, by ascending number.
+    pub fn items(&self) -> Result<impl Iterator<Item = Result<(u32, StoredItem), Error>>, Error> {
+        let all = self.store.items(self.manifest.generation)?;
+        Ok(all.map(|row| row.map(|(id, _, stored)| (id, stored))))
+    }
+
+    /// What the run that published this generation could not use, and why, in the catalogue's order.
+    pub fn ledger(&self) -> Result<impl Iterator<Item = Result<Rejection, Error>>, Error> {
+        self.store.ledger(self.manifest.generation)
+    }
+
+    /// The bytes that it takes on disk.
+    pub fn size_on_disk(&self) -> Result<u64, Error> {
+        self.layout.size()
+    }
+
+    fn segment_path(&self, entry: &SegmentEntry) -> PathBuf {
+        self.layout.segment(&entry.file)
+    }
+}
+
+fn open_segment(layout: &Layout, entry: &SegmentEntry) -> Result<Segment, Error> {
+    let path = layout.segment(&entry.file);
+    let segment = Segment::open(&path)?;
+    let encoder = &entry.encoder;
+    let damaged = |reason: String| Error::Damaged { path: path.clone(), reason };
+    if segment.label() != encoder.label().as_bytes() {
+        return Err(damaged(format!("its vectors were not made by {encoder}")));
+    }
+    if segment.len() as u64 != entry.vectors || segment.dimension() != encoder.dimension {
+        return Err(damaged(format!(
+            "it holds {} vectors of {} values where {} of {} were published",
+            segment.len(),
+            segment.dimension(),
+            entry.vectors,
+            encoder.dimension
+        )));
+    }
+    Ok(segment)
+}

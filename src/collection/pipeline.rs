@@ -1,0 +1,458 @@
+//! Catalogue rows go in, embedded rows come out in the same order.
+//!
+//! Three stages overlap, a bounded queue between each: the caller reads rows; a second thread has the
+//! pictures read, decoded and resized over all cores; a third runs the networks and hands the rows to
+//! the caller's sink. However large the catalogue, a few chunks of it are in memory.
+
+use std::fmt::Display;
+use std::fs::{self, Metadata};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::sync_channel;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rayon::prelude::*;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::Error;
+use super::indexer::Encoders;
+use super::manifest::{PictureRecord, StoredItem};
+use super::store::{Cached, ContentHash, Store};
+use crate::catalogue::picture::{PictureError, PictureLimits, decode_picture, read_picture};
+use crate::catalogue::{Item, Rejection};
+use crate::encode::{self, Embedding, Encoder, NotAnEmbedding, Pixels};
+
+/// Rows that travel together. A prepared picture takes 600 kB, and four chunks can be under way.
+const CHUNK: usize = 64;
+/// Pictures that go through the network together: more of them gain nothing on a CPU and cost memory.
+const IMAGE_BATCH: usize = 16;
+
+/// A row to embed.
+pub(super) struct Work {
+    pub(super) id: u32,
+    pub(super) item: Item,
+    /// What of it could not be used, as the catalogue saw it.
+    pub(super) rejection: Option<Rejection>,
+    /// What the collection has under this key, and the generation that wrote it.
+    pub(super) old: Option<(StoredItem, u32)>,
+}
+
+/// What goes in: a row to embed, or one that was refused already.
+pub(super) enum Step {
+    Item(Box<Work>),
+    Rejected(Rejection),
+}
+
+/// What comes out.
+pub(super) enum Outcome {
+    Item(Box<Embedded>),
+    /// Nothing of the row can be found by anybody.
+    Rejected(Rejection),
+}
+
+/// An item whose embeddings are in the cache, as far as it has any.
+pub(super) struct Embedded {
+    pub(super) id: u32,
+    pub(super) stored: StoredItem,
+    pub(super) old: Option<(StoredItem, u32)>,
+    /// What of it could not be used.
+    pub(super) rejection: Option<Rejection>,
+    pub(super) now: EmbeddedNow,
+}
+
+/// Which of an item's parts went through a network in this run.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct EmbeddedNow {
+    pub(super) picture: bool,
+    pub(super) text: bool,
+}
+
+/// Where a run's time went: seconds in which a thread was busy with it, summed over threads.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[non_exhaustive]
+pub struct Busy {
+    /// Reading and hashing pictures.
+    pub read: f64,
+    /// Decoding pictures.
+    pub decode: f64,
+    /// Resizing and scaling pictures.
+    pub prepare: f64,
+    /// The image network. It uses several cores by itself, so this is wall time.
+    pub image_network: f64,
+    /// The text network, likewise.
+    pub text_network: f64,
+}
+
+#[derive(Default)]
+struct Clock {
+    read: AtomicU64,
+    decode: AtomicU64,
+    prepare: AtomicU64,
+    image_network: AtomicU64,
+    text_network: AtomicU64,
+}
+
+impl Clock {
+    fn busy(&self) -> Busy {
+        let seconds =
+            |nanos: &AtomicU64| Duration::from_nanos(nanos.load(Ordering::Relaxed)).as_secs_f64();
+        Busy {
+            read: seconds(&self.read),
+            decode: seconds(&self.decode),
+            prepare: seconds(&self.prepare),
+            image_network: seconds(&self.image_network),
+            text_network: seconds(&self.text_network),
+        }
+    }
+}
+
+fn timed<T>(total: &AtomicU64, work: impl FnOnce() -> T) -> T {
+    let start = Instant::now();
+    let result = work();
+    total.fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
+    result
+}
+
+/// What the stages share.
+pub(super) struct Pipeline<'a> {
+    pub(super) store: &'a Store,
+    pub(super) encoders: &'a Encoders,
+    pub(super) limits: &'a PictureLimits,
+    clock: Clock,
+}
+
+/// A row on its way, with whatever still has to go through a network.
+struct Row {
+    work: Work,
+    picture: Option<PictureRecord>,
+    picture_input: Option<(ContentHash, Pixels)>,
+    text_input: Option<ContentHash>,
+    picture_refused: Option<String>,
+    text_refused: Option<String>,
+    embedded: EmbeddedNow,
+}
+
+enum Ready {
+    Row(Box<Row>),
+    Rejected(Rejection),
+}
+
+impl Ready {
+    fn row(&mut self) -> Option<&mut Row> {
+        match self {
+            Ready::Row(row) => Some(row),
+            Ready::Rejected(_) => None,
+        }
+    }
+}
+
+impl<'a> Pipeline<'a> {
+    pub(super) fn new(store: &'a Store, encoders: &'a Encoders, limits: &'a PictureLimits) -> Self {
+        Pipeline { store, encoders, limits, clock: Clock::default() }
+    }
+
+    /// Takes every step through the stages; `sink` sees the outcomes in the same order.
+    pub(super) fn run(
+        &self,
+        steps: impl Iterator<Item = Result<Step, Error>>,
+        mut sink: impl FnMut(Outcome) -> Result<(), Error> + Send,
+    ) -> Result<Busy, Error> {
+        let (to_prepare, preparing) = sync_channel::<Vec<Step>>(1);
+        let (to_embed, embedding) = sync_channel::<Vec<Ready>>(1);
+        std::thread::scope(|scope| {
+            let preparer = scope.spawn(move || -> Result<(), Error> {
+                for chunk in preparing {
+                    let ready = chunk
+                        .into_par_iter()
+                        .map(|step| self.prepare(step))
+                        .collect::<Result<_, _>>()?;
+                    if to_embed.send(ready).is_err() {
+                        break;
+                    }
+                }
+                Ok(())
+            });
+            let embedder = scope.spawn(move || -> Result<(), Error> {
+                for chunk in embedding {
+                    self.embed(chunk)?.into_iter().try_for_each(&mut sink)?;
+                }
+                Ok(())
+            });
+            let fed = feed(steps, |chunk| to_prepare.send(chunk).is_ok());
+            drop(to_prepare);
+            // A stage that fails closes its queue, and those before it stop: the last stage's error is
+            // the first cause.
+            let prepared = preparer.join();
+            let embedded = embedder.join();
+            for stage in [embedded, prepared] {
+                stage.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+            }
+            fed
+        })?;
+        Ok(self.clock.busy())
+    }
+
+    fn prepare(&self, step: Step) -> Result<Ready, Error> {
+        let work = match step {
+            Step::Item(work) => *work,
+            Step::Rejected(rejection) => return Ok(Ready::Rejected(rejection)),
+        };
+        let mut row = Row {
+            work,
+            picture: None,
+            picture_input: None,
+            text_input: None,
+            picture_refused: None,
+            text_refused: None,
+            embedded: EmbeddedNow::default(),
+        };
+        self.prepare_text(&mut row)?;
+        self.prepare_picture(&mut row)?;
+        Ok(Ready::Row(Box::new(row)))
+    }
+
+    fn prepare_text(&self, row: &mut Row) -> Result<(), Error> {
+        let Some((_, encoder)) = &self.encoders.text else { return Ok(()) };
+        if row.work.item.text.is_empty() {
+            return Ok(());
+        }
+        let hash = hash(row.work.item.text.as_bytes());
+        match self.store.known(&encoder.fingerprint(), &hash)? {
+            Some(known) => row.text_refused = known.refusal(),
+            None => row.text_input = Some(hash),
+        }
+        Ok(())
+    }
+
+    fn prepare_picture(&self, row: &mut Row) -> Result<(), Error> {
+        let Some((_, encoder)) = &self.encoders.image else { return Ok(()) };
+        let Some(path) = row.work.item.picture.clone() else { return Ok(()) };
+        let fingerprint = encoder.fingerprint();
+        if let Some(record) = unchanged(&row.work, &path)
+            && let Some(hash) = record.content_hash()
+            && let Some(known) = self.store.known(&fingerprint, &hash)?
+        {
+            row.picture = Some(record);
+            row.picture_refused = known.refusal().map(|why| at(&path, why));
+            return Ok(());
+        }
+        // Looked up before the bytes are read: a change in between then shows at the next run.
+        let changed = fs::metadata(&path).map_or(0, |metadata| reliable_change(&metadata));
+        let bytes = match timed(&self.clock.read, || read_picture(&path, self.limits)) {
+            Ok(bytes) => bytes,
+            Err(reason) => {
+                row.picture_refused = Some(reason.to_string());
+                return Ok(());
+            }
+        };
+        let hash = timed(&self.clock.read, || hash(&bytes));
+        row.picture = Some(PictureRecord::new(path.clone(), &hash, bytes.len() as u64, changed));
+        match self.store.known(&fingerprint, &hash)? {
+            Some(known) => row.picture_refused = known.refusal().map(|why| at(&path, why)),
+            None => match timed(&self.clock.decode, || decode_picture(&bytes, self.limits)) {
+                Ok(picture) => {
+                    let pixels = timed(&self.clock.prepare, || encoder.prepare(&picture));
+                    row.picture_input = Some((hash, pixels));
+                }
+                Err(reason) => {
+                    // A limit can be raised for the next run; a broken file stays broken.
+                    if !is_limit(&reason) {
+                        let refused = Cached::Refused(reason.to_string());
+                        self.store.put_cached(&fingerprint, &hash, &refused)?;
+                    }
+                    row.picture_refused = Some(at(&path, reason));
+                }
+            },
+        }
+        Ok(())
+    }
+
+    fn embed(&self, mut chunk: Vec<Ready>) -> Result<Vec<Outcome>, Error> {
+        self.embed_pictures(&mut chunk)?;
+        self.embed_texts(&mut chunk)?;
+        let outcomes = chunk.into_iter().map(|ready| match ready {
+            Ready::Row(row) => self.outcome(*row),
+            Ready::Rejected(rejection) => Outcome::Rejected(rejection),
+        });
+        Ok(outcomes.collect())
+    }
+
+    fn embed_pictures(&self, chunk: &mut [Ready]) -> Result<(), Error> {
+        let Some((_, encoder)) = &self.encoders.image else { return Ok(()) };
+        let mut waiting: Vec<&mut Row> = chunk
+            .iter_mut()
+            .filter_map(Ready::row)
+            .filter(|row| row.picture_input.is_some())
+            .collect();
+        for batch in waiting.chunks_mut(IMAGE_BATCH) {
+            let (hashes, pixels): (Vec<_>, Vec<_>) =
+                batch.iter_mut().filter_map(|row| row.picture_input.take()).unzip();
+            let results = timed(&self.clock.image_network, || {
+                one_by_one_if_need_be(&pixels, |pixels| encoder.encode(pixels))
+            })?;
+            for ((row, hash), result) in batch.iter_mut().zip(hashes).zip(results) {
+                let refused = self.remember(&**encoder, &hash, result)?;
+                let path = row.work.item.picture.as_deref().unwrap_or(Path::new(""));
+                row.picture_refused = refused.map(|why| at(path, why));
+                row.embedded.picture = true;
+            }
+        }
+        Ok(())
+    }
+
+    fn embed_texts(&self, chunk: &mut [Ready]) -> Result<(), Error> {
+        let Some((_, encoder)) = &self.encoders.text else { return Ok(()) };
+        let mut waiting: Vec<&mut Row> = chunk
+            .iter_mut()
+            .filter_map(Ready::row)
+            .filter(|row| row.text_input.is_some())
+            .collect();
+        let results = {
+            let texts: Vec<&str> = waiting.iter().map(|row| row.work.item.text.as_str()).collect();
+            timed(&self.clock.text_network, || {
+                one_by_one_if_need_be(&texts, |texts| encoder.encode(texts))
+            })?
+        };
+        for (row, result) in waiting.iter_mut().zip(results) {
+            if let Some(hash) = row.text_input.take() {
+                row.text_refused = self.remember(&**encoder, &hash, result)?;
+                row.embedded.text = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what an encoder made of an input into the cache; returns its refusal, if it refused.
+    fn remember<E: Encoder + ?Sized>(
+        &self,
+        encoder: &E,
+        hash: &ContentHash,
+        result: Result<Embedding, NotAnEmbedding>,
+    ) -> Result<Option<String>, Error> {
+        let (cached, refusal) = match result {
+            Ok(embedding) => (Cached::Embedding(embedding.into_inner()), None),
+            Err(reason) => (Cached::Refused(reason.to_string()), Some(reason.to_string())),
+        };
+        self.store.put_cached(&encoder.fingerprint(), hash, &cached)?;
+        Ok(refusal)
+    }
+
+    fn outcome(&self, row: Row) -> Outcome {
+        let Work { id, item, rejection, old } = row.work;
+        let by_picture = row.picture.is_some() && row.picture_refused.is_none();
+        let by_text =
+            self.encoders.text.is_some() && !item.text.is_empty() && row.text_refused.is_none();
+        let kept = by_picture || by_text;
+        let picture = row
+            .picture
+            .map(|record| PictureRecord { refused: row.picture_refused.clone(), ..record });
+        let refusals: Vec<String> = [
+            row.picture_refused,
+            row.text_refused.map(|why| format!("the text cannot be embedded: {why}")),
+            rejection.map(|rejection| rejection.reason),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        let reason = match refusals.is_empty() {
+            true if kept => None,
+            true => Some("the row has neither a picture nor a text to index".to_owned()),
+            false => Some(refusals.join("; ")),
+        };
+        let rejection = reason.map(|reason| Rejection {
+            row: item.row,
+            key: Some(item.key.clone()),
+            reason,
+            kept,
+        });
+        match rejection {
+            Some(rejection) if !kept => Outcome::Rejected(rejection),
+            rejection => {
+                let stored = StoredItem::new(item, picture);
+                let item = Embedded { id, stored, old, rejection, now: row.embedded };
+                Outcome::Item(Box::new(item))
+            }
+        }
+    }
+}
+
+/// Cuts the steps into chunks and sends them on until there are no more or nobody takes them.
+fn feed(
+    steps: impl Iterator<Item = Result<Step, Error>>,
+    mut send: impl FnMut(Vec<Step>) -> bool,
+) -> Result<(), Error> {
+    let mut chunk = Vec::with_capacity(CHUNK);
+    for step in steps {
+        chunk.push(step?);
+        if chunk.len() == CHUNK && !send(std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK))) {
+            return Ok(());
+        }
+    }
+    send(chunk);
+    Ok(())
+}
+
+/// Encodes a batch. If one input of it has no embedding, the others are not to suffer: then each goes
+/// through the network alone.
+fn one_by_one_if_need_be<T>(
+    batch: &[T],
+    encode: impl Fn(&[T]) -> Result<Vec<Embedding>, encode::Error>,
+) -> Result<Vec<Result<Embedding, NotAnEmbedding>>, Error> {
+    match encode(batch) {
+        Ok(embeddings) => return Ok(embeddings.into_iter().map(Ok).collect()),
+        Err(encode::Error::Embedding(_)) => (),
+        Err(error) => return Err(error.into()),
+    }
+    let mut results = Vec::with_capacity(batch.len());
+    for input in batch.chunks(1) {
+        match encode(input) {
+            Ok(embeddings) => results.extend(embeddings.into_iter().map(Ok)),
+            Err(encode::Error::Embedding(reason)) => results.push(Err(reason)),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(results)
+}
+
+/// A refusal with the picture's name before it.
+fn at(path: &Path, why: impl Display) -> String {
+    format!("{}: {why}", path.display())
+}
+
+/// The picture as it was, if its file has not changed since.
+fn unchanged(work: &Work, path: &Path) -> Option<PictureRecord> {
+    let (stored, _) = work.old.as_ref()?;
+    let record = stored.picture.as_ref().filter(|record| record.path == path)?;
+    let metadata = fs::metadata(path).ok()?;
+    let same = record.changed != 0
+        && record.size == metadata.len()
+        && record.changed == change_time(&metadata);
+    same.then(|| record.clone())
+}
+
+/// When a file was last changed, or 0 where that is too recent to rely on: a second change within the
+/// clock's grain would not show.
+fn reliable_change(metadata: &Metadata) -> u64 {
+    let old_enough = metadata
+        .modified()
+        .ok()
+        .and_then(|changed| SystemTime::now().duration_since(changed).ok())
+        .is_some_and(|age| age > Duration::from_secs(2));
+    if old_enough { change_time(metadata) } else { 0 }
+}
+
+fn change_time(metadata: &Metadata) -> u64 {
+    let since = metadata.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok());
+    since.map_or(0, |age| age.as_nanos() as u64)
+}
+
+/// The hash under which an input is remembered.
+pub(super) fn hash(bytes: &[u8]) -> ContentHash {
+    Sha256::digest(bytes).into()
+}
+
+/// Whether a picture was refused for what we are willing to spend, and not for what it is.
+fn is_limit(reason: &PictureError) -> bool {
+    matches!(reason, PictureError::TooManyBytes { .. } | PictureError::TooManyPixels { .. })
+}

@@ -1,0 +1,57 @@
+//! What is answered: hits, each with a receipt that adds up to its score.
+
+use serde::Serialize;
+
+use crate::collection::StoredItem;
+use crate::encode::Modality;
+
+/// The answer to a query.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct Hits {
+    /// Best first; equal scores by ascending item number.
+    pub hits: Vec<Hit>,
+    /// Whether these are certainly the best that there are.
+    pub exact: bool,
+    /// How many vectors were compared with the query, over all of its parts.
+    pub looked_at: usize,
+}
+
+/// An item that answers the query.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct Hit {
+    /// The collection's number for it.
+    pub id: u32,
+    /// How well it answers, from -1 to 1.
+    pub score: f32,
+    /// How the score came about.
+    pub receipt: Receipt,
+    /// The item.
+    pub item: StoredItem,
+}
+
+/// What each part of the query contributed to a score: the shares add up to it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Receipt {
+    /// In the query's order.
+    pub parts: Vec<Part>,
+}
+
+/// One term of the query, seen through one modality.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Part {
+    /// The term, as a person would name it.
+    pub term: String,
+    /// The modality in which it was compared.
+    pub modality: Modality,
+    /// What it counts for; the weights' absolute values add up to 1.
+    pub weight: f32,
+    /// How similar the item is to the term; `None` where the item has nothing of this modality.
+    pub cosine: Option<f32>,
+    /// The item's place if this part alone decided, from 1.
+    pub rank: Option<u32>,
+    /// `weight * cosine`, and 0 where there is no cosine.
+    pub share: f32,
+}
