@@ -47,8 +47,10 @@ pub(super) fn fetch(
     for name in without_doubles(names.filter(|name| belongs(name)).collect()) {
         let Some(to) = target(files, &name) else { continue };
         let counter = Counter { done: 0, total: 0, progress };
-        let fetched = repository.download_with_progress(&name, counter).map_err(boxed)?;
-        let fetched = fetched.canonicalize().map_err(write_error(&fetched))?;
+        let link = repository.download_with_progress(&name, counter).map_err(boxed)?;
+        let fetched = link.canonicalize().map_err(write_error(&link))?;
+        // It would lead nowhere once the file is moved, and be in the way of another attempt.
+        std::fs::remove_file(&link).map_err(write_error(&link))?;
         check_word(&name, &fetched)?;
         let folder = to.parent().unwrap_or(files);
         std::fs::create_dir_all(folder).map_err(write_error(folder))?;
@@ -221,6 +223,8 @@ mod tests {
             assert_eq!(std::fs::read(files.join(file)).unwrap(), repository()[file], "{file}");
         }
         assert!(!files.join("README.md").exists() && !files.join("onnx").exists());
+        // Once more over what the first attempt left.
+        fetch(&endpoint, "some/model", &scratch, &files, &mut |_| ()).unwrap();
     }
 
     #[test]

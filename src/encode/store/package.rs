@@ -94,9 +94,7 @@ fn download(
     };
     let said = listener.join().unwrap_or_default();
     if !status.success() {
-        let said = said.lines().rfind(|line| line.contains("ERROR")).unwrap_or(said.trim());
-        let said = said.trim_start_matches("ERROR: ").to_owned();
-        return Err(SourceError::Pip { package: wanted, said });
+        return Err(SourceError::Pip { package: wanted, said: gist(&said) });
     }
     let entries = std::fs::read_dir(folder.path()).map_err(|e| read_error(folder.path(), e))?;
     let wheel = entries
@@ -107,6 +105,14 @@ fn download(
     let kept = scratch.join(wheel.file_name().unwrap_or_default());
     std::fs::rename(&wheel, &kept).map_err(write_error(&kept))?;
     Ok(kept)
+}
+
+/// The line of what `pip` said that tells the reason: its last error, or the last line of a traceback.
+fn gist(said: &str) -> String {
+    let reason = |line: &&str| line.starts_with("ERROR: ") && !line.ends_with("Exception:");
+    let mut lines = said.lines().map(str::trim_end).filter(|line| !line.is_empty());
+    let line = lines.clone().rfind(reason).or(lines.next_back()).unwrap_or("it did not say why");
+    line.trim_start_matches("ERROR: ").to_owned()
 }
 
 /// The bytes of all files below a directory; what vanishes meanwhile counts nothing.
@@ -238,6 +244,19 @@ mod tests {
             assert!(matches!(error, SourceError::NotAModel(_)), "{error}");
         }
         assert_eq!(std::fs::read(joined).unwrap(), bytes);
+    }
+
+    #[test]
+    fn tells_pip_s_reason() {
+        let said = "WARNING: x\nERROR: Could not find a version\nERROR: No matching distribution\n";
+        assert_eq!(gist(said), "No matching distribution");
+        let said = "ERROR: Exception:\nTraceback:\n  at\nOSError: No space left on device\n\n";
+        assert_eq!(gist(said), "OSError: No space left on device");
+        assert_eq!(
+            gist("/usr/bin/python3: No module named pip\n"),
+            "/usr/bin/python3: No module named pip"
+        );
+        assert_eq!(gist(""), "it did not say why");
     }
 
     #[test]

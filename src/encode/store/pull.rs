@@ -2,7 +2,8 @@
 //!
 //! All of it happens in a hidden directory `.NAME.partial` of the store, under a lock that the operating
 //! system releases with the process, however it ends. So two pulls of one model come one after the
-//! other, and what a killed one left is cleared by the next.
+//! other, and what a killed one left is cleared by the next, but for the hub's part of a download, which
+//! goes on where it was.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -12,6 +13,9 @@ use super::files::{self, is_weights};
 use super::known::{Known, Source};
 use super::model::{modality_of, read_error, sha256_of, write_error};
 use super::{Model, ModelStore, Progress, Record, SourceError, StoreError, hub, package};
+
+/// Where the hub's downloads go, within the hidden directory.
+const HUB: &str = "hub";
 
 /// The right to write one name of the store, and a place to prepare it.
 struct Claim {
@@ -28,9 +32,23 @@ impl Claim {
             waiting();
             lock.lock().map_err(write_error(&path))?;
         }
-        let partial = store.dir.join(format!(".{name}.partial"));
-        std::fs::create_dir_all(&partial).map_err(write_error(&partial))?;
-        Ok(Claim { _lock: lock, partial })
+        let claim = Claim { _lock: lock, partial: store.dir.join(format!(".{name}.partial")) };
+        claim.clear();
+        std::fs::create_dir_all(&claim.partial).map_err(write_error(&claim.partial))?;
+        Ok(claim)
+    }
+
+    /// Removes all but what the hub has delivered, which a broken download goes on from. What cannot be
+    /// removed now is only litter: nothing reads it.
+    fn clear(&self) {
+        for entry in std::fs::read_dir(&self.partial).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() && !path.ends_with(HUB) {
+                let _ = std::fs::remove_dir_all(path);
+            } else if path.is_file() {
+                let _ = std::fs::remove_file(path);
+            }
+        }
     }
 
     /// An empty directory for the model's files.
@@ -55,10 +73,9 @@ impl Claim {
 }
 
 impl Drop for Claim {
-    /// Leaves only what the hub delivered of a download that was broken off. Where even this fails, the
-    /// next pull will clear up.
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(self.partial.join("files"));
+        self.clear();
+        // It stays where the hub's part of a download is in it.
         let _ = std::fs::remove_dir(&self.partial);
     }
 }
@@ -112,7 +129,7 @@ fn fetch(
         |progress: &mut dyn FnMut(Progress), done| progress(Progress::Bytes { done, total });
     match *source {
         Source::Hub { repository } => {
-            let scratch = partial.join("hub");
+            let scratch = partial.join(HUB);
             let revision = hub::fetch(&hub::endpoint(), repository, &scratch, files, progress)?;
             return Ok(format!("{source} at {revision}"));
         }

@@ -134,6 +134,14 @@ fn what_a_killed_pull_left_is_cleared_and_never_seen() {
     std::fs::create_dir_all(store.dir.join("other")).unwrap();
     assert!(store.get("mine").is_err() && store.get("other").is_err());
     assert!(store.list().unwrap().iter().all(|model| !model.present));
+    let litter = store.dir.join(".mine.partial/.tmp123/pip");
+    std::fs::create_dir_all(&litter).unwrap();
+    std::fs::write(store.dir.join(".mine.partial/joined.zip"), "PK").unwrap();
+    let hub = store.dir.join(".mine.partial/hub");
+    std::fs::create_dir(&hub).unwrap();
+    store.add(tempfile::tempdir().unwrap().path(), Some("mine")).unwrap_err();
+    let kept = std::fs::read_dir(store.dir.join(".mine.partial")).unwrap();
+    assert_eq!(kept.map(|entry| entry.unwrap().path()).collect::<Vec<_>>(), [hub]);
     let model = store.add(checkpoint().path(), Some("mine")).unwrap();
     assert!(!model.dir.join("tokenizer.json").exists());
     assert_eq!(entries(&store).len(), 2);
