@@ -66,7 +66,8 @@ fn measure(name: &str, segment: &Segment, queries: &[Vec<f32>]) {
     let exact = segment.exact();
     let options = SearchOptions::default();
     let queries: Vec<&[f32]> = queries.iter().map(Vec::as_slice).collect();
-    let bytes = (segment.len() * segment.dimension() * segment.precision().bits() as usize / 8) as f64;
+    let bytes =
+        (segment.len() * segment.dimension() * segment.precision().bits() as usize / 8) as f64;
 
     let single = best_of(|| exact.search(queries[0], 10, &options));
     let rate = bytes / single.as_secs_f64() / 1e9;

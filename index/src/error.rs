@@ -161,7 +161,9 @@ pub enum RowError {
 #[non_exhaustive]
 pub enum QueryError {
     /// The query has another dimension than the vectors.
-    #[error("the query has {found} components, and the vectors have {expected}: was it made by the same encoder?")]
+    #[error(
+        "the query has {found} components, and the vectors have {expected}: was it made by the same encoder?"
+    )]
     Dimension {
         /// The vectors'.
         expected: usize,

@@ -48,11 +48,8 @@ impl<'a> Exact<'a> {
         } else {
             (0..blocks).into_par_iter().fold(start, look).reduce_with(merge).unwrap_or_else(start)
         };
-        let answer = |top: Top| Answer {
-            candidates: top.into_candidates(),
-            exact: true,
-            looked_at: rows,
-        };
+        let answer =
+            |top: Top| Answer { candidates: top.into_candidates(), exact: true, looked_at: rows };
         done.tops.into_iter().map(answer).collect()
     }
 

@@ -35,7 +35,12 @@ fn half(values: &[f32]) -> Vec<[u8; 2]> {
 }
 
 /// The bits of all similarities.
-fn bits<E: Element>(kernels: Kernels, rows: &[E], dimension: usize, queries: &[&[f32]]) -> Vec<u32> {
+fn bits<E: Element>(
+    kernels: Kernels,
+    rows: &[E],
+    dimension: usize,
+    queries: &[&[f32]],
+) -> Vec<u32> {
     let mut out = vec![f32::NAN; rows.len() / dimension * queries.len()];
     kernels.products(rows, queries, &mut out);
     out.into_iter().map(f32::to_bits).collect()
@@ -60,11 +65,13 @@ fn check<E: Element>(
     // unit in the last place of the magnitudes that it adds.
     for (q, query) in queries.iter().enumerate() {
         for (r, row) in rows.chunks(dimension).enumerate() {
-            let products = || row.iter().zip(*query).map(|(x, q)| f64::from(x.to_f32()) * f64::from(*q));
+            let products =
+                || row.iter().zip(*query).map(|(x, q)| f64::from(x.to_f32()) * f64::from(*q));
             let exact: f64 = products().sum();
             let magnitude: f64 = products().map(f64::abs).sum();
             let found = f64::from(f32::from_bits(reference[q * (rows.len() / dimension) + r]));
-            let allowed = magnitude * f64::from(f32::EPSILON) * (dimension as f64 / 16.0 + 5.0) + 1e-43;
+            let allowed =
+                magnitude * f64::from(f32::EPSILON) * (dimension as f64 / 16.0 + 5.0) + 1e-43;
             prop_assert!((found - exact).abs() <= allowed, "{found} for {exact}");
         }
     }
@@ -126,7 +133,12 @@ fn halves_are_widened_exactly() {
                 let mut out = vec![0.0; rows.len() / dimension];
                 kernels.products(&rows, &[&query], &mut out);
                 for (similarity, bits) in out.iter().zip(all.chunks(dimension)) {
-                    assert_eq!(*similarity, f16::from_bits(bits[at]).to_f32(), "{}", kernels.name());
+                    assert_eq!(
+                        *similarity,
+                        f16::from_bits(bits[at]).to_f32(),
+                        "{}",
+                        kernels.name()
+                    );
                 }
                 query[at] = 0.0;
             }

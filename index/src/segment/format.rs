@@ -189,8 +189,11 @@ fn sections(bytes: &[u8], header: &[u8]) -> Result<Vec<Section>, Fault> {
     }
     let mut sections: Vec<Section> = Vec::with_capacity(count);
     for entry in table.as_chunks::<ENTRY>().0 {
-        let mut section =
-            Section { kind: [entry[0], entry[1], entry[2], entry[3]], checksum: u32_at(entry, 4), range: 0..0 };
+        let mut section = Section {
+            kind: [entry[0], entry[1], entry[2], entry[3]],
+            checksum: u32_at(entry, 4),
+            range: 0..0,
+        };
         let free = sections.last().map_or(end, |before| before.range.end);
         let range = usize::try_from(u64_at(entry, 8)).ok().and_then(|start| {
             let length = usize::try_from(u64_at(entry, 16)).ok()?;

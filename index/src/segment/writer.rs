@@ -87,7 +87,8 @@ impl SegmentWriter {
                 self.row.extend(halves.iter().flat_map(|x| x.to_le_bytes()));
             }
         }
-        let written = self.file.write(&self.row).and_then(|()| self.ids.write_all(&id.to_le_bytes()));
+        let written =
+            self.file.write(&self.row).and_then(|()| self.ids.write_all(&id.to_le_bytes()));
         written.map_err(|source| self.io(source))?;
         self.rows += 1;
         self.last_id = Some(id);
