@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 /// What any implementation promises about any answer.
 fn promises(neighbours: &dyn Neighbours, problem: &Problem, segment: &Segment<Vec<u8>>) {
-    let options = SearchOptions::default().clone();
+    let options = SearchOptions::default();
     for query in problem.queries() {
         let answer = neighbours.search(query, problem.k, &options).unwrap();
         let found = &answer.candidates;

@@ -58,17 +58,10 @@ fn f32_vectors_come_back_bit_by_bit() {
     writer.push(1, &vector).unwrap();
     writer.finish().unwrap();
     let stored = Segment::open(&path).unwrap().vector(0).unwrap();
-    assert_eq!(stored.map_bits(), vector.to_vec().map_bits());
-}
-
-trait MapBits {
-    fn map_bits(self) -> Vec<u32>;
-}
-
-impl MapBits for Vec<f32> {
-    fn map_bits(self) -> Vec<u32> {
-        self.into_iter().map(f32::to_bits).collect()
-    }
+    assert!(
+        stored.iter().map(|x| x.to_bits()).eq(vector.iter().map(|x| x.to_bits())),
+        "{stored:?}"
+    );
 }
 
 #[test]
