@@ -8,7 +8,7 @@ use crate::error::QueryError;
 
 /// Finds the rows most similar to a query.
 ///
-/// Whatever implements this is held to `tests/conformance.rs`: `min(k, matching rows)` candidates
+/// Whatever implements this is held to `tests/suite/conformance.rs`: `min(k, matching rows)` candidates
 /// at most and exactly so many from an exact answer, best first, ties by ascending id, each with
 /// the exact similarity of the stored vector; and the same answer whenever asked again, alone or in
 /// a batch, on one thread or many.

@@ -1,11 +1,12 @@
 //! AVX2 with FMA and F16C: the 16 lanes are two registers, and 2 rows by 3 queries fill 12 of the 16.
 
 use std::arch::x86_64::{
-    __m128i, __m256, _mm_loadu_si128, _mm256_cvtph_ps, _mm256_fmadd_ps, _mm256_loadu_ps,
-    _mm256_setzero_ps, _mm256_storeu_ps,
+    __m128i, __m256, _MM_HINT_T0, _mm_add_ps, _mm_add_ss, _mm_cvtss_f32, _mm_loadu_si128,
+    _mm_movehdup_ps, _mm_movehl_ps, _mm_prefetch, _mm256_add_ps, _mm256_castps256_ps128,
+    _mm256_cvtph_ps, _mm256_extractf128_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_setzero_ps,
 };
 
-use super::{Element, Isa, LANES, cover, fold, steps, tails};
+use super::{Element, Isa, LANES, cover, positive_zero, steps, tails};
 
 /// Lanes of one register.
 const HALF: usize = LANES / 2;
@@ -57,6 +58,9 @@ fn tile<const R: usize, const Q: usize, E: Element>(
                     std::array::from_fn(|j| _mm256_loadu_ps(queries[j].as_ptr().add(at)));
                 for i in 0..R {
                     let row = rows[i].as_ptr().add(at);
+                    if Q == 1 && half == 0 {
+                        ahead(row.wrapping_add(R * rows[i].len()));
+                    }
                     let row = if E::HALF {
                         _mm256_cvtph_ps(_mm_loadu_si128(row.cast::<__m128i>()))
                     } else {
@@ -87,15 +91,40 @@ fn tile<const R: usize, const Q: usize, E: Element>(
             }
         }
     }
-    sums.map(|sums| {
-        sums.map(|[low, high]| {
-            let mut lanes = [0.0f32; LANES];
-            // SAFETY: `lanes` has room for 16 floats: 8 go to its first half, 8 to its second.
-            unsafe {
-                _mm256_storeu_ps(lanes.as_mut_ptr(), low);
-                _mm256_storeu_ps(lanes.as_mut_ptr().add(HALF), high);
-            }
-            fold(lanes)
-        })
-    })
+    reduce(sums)
+}
+
+/// Adds up the lanes of each sum; apart and by value for the reason given in [`super::avx512`].
+#[target_feature(enable = "avx2")]
+#[inline(never)]
+fn reduce<const R: usize, const Q: usize>(sums: [[[__m256; 2]; Q]; R]) -> [[f32; Q]; R] {
+    let mut similarities = [[0.0; Q]; R];
+    for (similarities, sums) in similarities.iter_mut().zip(sums) {
+        for (similarity, [low, high]) in similarities.iter_mut().zip(sums) {
+            *similarity = fold(low, high);
+        }
+    }
+    similarities
+}
+
+/// Adds the lanes in halves.
+#[target_feature(enable = "avx2")]
+pub(super) fn fold(low: __m256, high: __m256) -> f32 {
+    let eight = _mm256_add_ps(low, high);
+    let four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps::<1>(eight));
+    let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    let one = _mm_add_ss(two, _mm_movehdup_ps(two));
+    positive_zero(_mm_cvtss_f32(one))
+}
+
+/// Asks for what the next tile will read, when one query goes by alone and memory is what it waits for.
+///
+/// The processor's own prefetching stops at the end of a page, and a row of halves is a page or less:
+/// asking brought the scan of 65,536 x 2048 halves from 20 to 33 GB/s. Past the last row
+/// this asks for memory that may not be ours, which a prefetch may: it reads nothing.
+#[inline(always)]
+pub(super) fn ahead<T>(address: *const T) {
+    // SAFETY: a prefetch is a hint, which neither faults nor changes anything, at any address. Every
+    // x86-64 has it.
+    unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) };
 }

@@ -169,19 +169,33 @@ fn strip<const R: usize, const Q: usize, I: Isa, E: Element>(
     count: usize,
     r: usize,
 ) {
-    let (wide, narrow) = queries.as_chunks::<Q>();
-    for (t, queries) in wide.iter().enumerate() {
-        let sums = isa.tile(rows, *queries);
-        for (i, sums) in sums.iter().enumerate() {
-            for (j, &sum) in sums.iter().enumerate() {
-                out[(t * Q + j) * count + r + i] = sum;
-            }
-        }
+    let (wide, rest) = queries.as_chunks::<Q>();
+    let (narrow, single) = rest.as_chunks::<2>();
+    let mut q = 0;
+    for queries in wide {
+        put(isa.tile(rows, *queries), &mut out[q * count..], count, r);
+        q += Q;
     }
-    for (j, query) in narrow.iter().enumerate() {
-        let sums = isa.tile(rows, [*query]);
-        for (i, &[sum]) in sums.iter().enumerate() {
-            out[(wide.len() * Q + j) * count + r + i] = sum;
+    for queries in narrow {
+        put(isa.tile(rows, *queries), &mut out[q * count..], count, r);
+        q += 2;
+    }
+    for query in single {
+        put(isa.tile(rows, [*query]), &mut out[q * count..], count, r);
+        q += 1;
+    }
+}
+
+/// Puts the sums of a tile, whose first row is row `r` of `count`, where they belong.
+fn put<const R: usize, const Q: usize>(
+    sums: [[f32; Q]; R],
+    out: &mut [f32],
+    count: usize,
+    r: usize,
+) {
+    for (i, sums) in sums.iter().enumerate() {
+        for (j, &sum) in sums.iter().enumerate() {
+            out[j * count + r + i] = sum;
         }
     }
 }
@@ -216,6 +230,10 @@ fn fold(mut lanes: [f32; LANES]) -> f32 {
         }
         width /= 2;
     }
-    // No negative zero, which is equal to zero but not the same bits.
-    lanes[0] + 0.0
+    positive_zero(lanes[0])
+}
+
+/// Negative zero is equal to zero, but would rank below it by its bits.
+fn positive_zero(sum: f32) -> f32 {
+    sum + 0.0
 }

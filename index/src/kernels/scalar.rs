@@ -1,4 +1,5 @@
-//! The reference: the order of summation spelled out. Also what runs where no other kernel does.
+//! The reference: the order of summation spelled out. Also what runs where no other kernel does:
+//! right there too, but slow where the processor has no fused multiply-add and the library computes it.
 
 use super::{Element, Isa, LANES, cover, fold};
 

@@ -26,8 +26,8 @@ pub use writer::SegmentWriter;
 pub enum Precision {
     /// 32 bits: as they came.
     F32,
-    /// 16 bits: half the bytes, so half the time of a scan, for a similarity that moves in the
-    /// fourth decimal.
+    /// 16 bits: half the bytes, so half the time of a scan, for similarities that move by some
+    /// 0.0001 at most.
     F16,
 }
 

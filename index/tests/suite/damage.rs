@@ -1,0 +1,226 @@
+//! A damaged file gives a typed error, or answers that are wrong at worst: never a panic, a wrong
+//! read or a hang. So does one whose checksums an attacker has put right again.
+
+use lookalike_index::{Error, Fault, Neighbours, Precision, SearchOptions, Segment};
+
+use crate::naive::Problem;
+
+/// A small file: 3 rows of 5 components.
+fn small(precision: Precision) -> Vec<u8> {
+    Problem::drawn(3, 5).bytes(precision)
+}
+
+/// Asks a segment everything. Answers may be nonsense; there must be some.
+fn use_all<B: AsRef<[u8]>>(segment: &Segment<B>) {
+    let rows = segment.len() as u32;
+    let query = vec![0.5; segment.dimension()];
+    let answer = segment.exact().search(&query, 4, &SearchOptions::default()).unwrap();
+    assert_eq!(answer.candidates.len(), 4.min(segment.len()));
+    assert!(answer.candidates.iter().all(|candidate| !candidate.similarity.is_nan()));
+    segment.scan(&query, &mut vec![0.0; segment.len()]).unwrap();
+    for row in 0..rows {
+        assert_eq!(segment.vector(row).unwrap().len(), segment.dimension());
+        segment.similarities(&query, &[row]).unwrap();
+        let found = segment.row_of(segment.id(row).unwrap());
+        assert!(found.is_none_or(|found| found < rows));
+    }
+    assert_eq!((segment.id(rows), segment.vector(rows)), (None, None));
+    assert_eq!(segment.ids().len(), segment.len());
+    let _ = segment.label();
+}
+
+/// Opens and verifies, and uses whatever opens.
+fn judge(bytes: &[u8]) -> Result<(), Error> {
+    let segment = Segment::from_bytes(bytes)?;
+    use_all(&segment);
+    segment.verify()
+}
+
+fn fault(bytes: &[u8]) -> Fault {
+    match judge(bytes) {
+        Err(Error::Corrupted { fault, .. }) => fault,
+        other => panic!("{other:?} instead of a fault"),
+    }
+}
+
+/// Puts the checksums of header and table right.
+fn seal(bytes: &mut [u8]) {
+    let sections = u32::from_le_bytes(bytes[12..16].try_into().unwrap()) as usize;
+    if let Some(table) = sections.checked_mul(32).and_then(|length| bytes.get(64..64 + length)) {
+        let checksum = crc32fast::hash(table);
+        bytes[40..44].copy_from_slice(&checksum.to_le_bytes());
+    }
+    let checksum = crc32fast::hash(&bytes[..60]);
+    bytes[60..64].copy_from_slice(&checksum.to_le_bytes());
+}
+
+/// As [`seal`], and the checksums of the sections too, wherever they are in reach.
+fn seal_all(bytes: &mut [u8]) {
+    for entry in [64, 96, 128] {
+        let number = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap()) as usize;
+        let (start, length) = (number(entry + 8), number(entry + 16));
+        if let Some(section) = start.checked_add(length).and_then(|end| bytes.get(start..end)) {
+            let checksum = crc32fast::hash(section);
+            bytes[entry + 4..entry + 8].copy_from_slice(&checksum.to_le_bytes());
+        }
+    }
+    seal(bytes);
+}
+
+#[test]
+fn a_file_cut_short_anywhere_does_not_open() {
+    let bytes = small(Precision::F32);
+    judge(&bytes).unwrap();
+    for length in 0..bytes.len() {
+        let error = Segment::from_bytes(&bytes[..length]).unwrap_err();
+        match length {
+            0..8 => assert!(matches!(error, Error::NotASegment { .. }), "{length}: {error}"),
+            _ => assert!(
+                matches!(error, Error::Corrupted { fault: Fault::FileLength { .. }, .. }),
+                "{length}: {error}"
+            ),
+        }
+    }
+}
+
+#[test]
+fn a_file_that_goes_on_does_not_open() {
+    let mut bytes = small(Precision::F16);
+    bytes.push(0);
+    assert!(matches!(fault(&bytes), Fault::FileLength { .. }));
+}
+
+#[test]
+fn every_flipped_bit_is_found() {
+    for precision in [Precision::F32, Precision::F16] {
+        let mut bytes = small(precision);
+        for bit in 0..bytes.len() * 8 {
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            let error = judge(&bytes).expect_err("a flipped bit");
+            let magic = matches!(error, Error::NotASegment { .. });
+            assert_eq!(magic, bit < 64, "{error}");
+            assert!(magic || matches!(error, Error::Corrupted { .. }), "bit {bit}: {error}");
+            bytes[bit / 8] ^= 1 << (bit % 8);
+        }
+    }
+}
+
+#[test]
+fn flipped_bits_under_checksums_put_right_do_no_harm() {
+    for precision in [Precision::F32, Precision::F16] {
+        let sound = small(precision);
+        for bit in 0..sound.len() * 8 {
+            let mut bytes = sound.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            seal_all(&mut bytes);
+            let _ = judge(&bytes);
+            // The ends of the ranges, where sums overflow.
+            for extreme in
+                [[0x00; 8], [0xff; 8], (u64::MAX - 63).to_le_bytes(), (1u64 << 32).to_le_bytes()]
+            {
+                let mut bytes = sound.clone();
+                if let Some(place) = bytes.get_mut(bit / 8..bit / 8 + 8) {
+                    place.copy_from_slice(&extreme);
+                    seal_all(&mut bytes);
+                    let _ = judge(&bytes);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn foreign_files_are_told_as_such() {
+    let png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
+    for foreign in [&b""[..], b"key,title\n1,shirt\n", png, &[0; 4096], &[0xff; 4096]] {
+        assert!(matches!(Segment::from_bytes(foreign), Err(Error::NotASegment { .. })));
+    }
+}
+
+#[test]
+fn a_newer_version_is_told_from_damage() {
+    let mut bytes = small(Precision::F32);
+    bytes[8] = 9;
+    assert_eq!(fault(&bytes), Fault::HeaderChecksum);
+    seal(&mut bytes);
+    let error = judge(&bytes).unwrap_err();
+    assert!(matches!(error, Error::NewerVersion { found: 9, supported: 1, .. }));
+    assert!(error.to_string().contains("format 9"), "{error}");
+}
+
+#[test]
+fn a_header_says_nothing_impossible() {
+    let altered = |at: usize, value: &[u8]| {
+        let mut bytes = small(Precision::F32);
+        bytes[at..at + value.len()].copy_from_slice(value);
+        seal(&mut bytes);
+        fault(&bytes)
+    };
+    assert!(matches!(altered(8, &[0]), Fault::Header(_)), "version");
+    assert!(matches!(altered(12, &[65]), Fault::Header(_)), "sections");
+    assert_eq!(altered(12, &[2]), Fault::Misplaced("VECS".into()), "a table cut short");
+    assert_eq!(altered(16, &[4]), Fault::SectionLength("VECS"), "rows");
+    assert!(matches!(altered(16, &[0xff; 8]), Fault::Header(_)), "rows");
+    assert!(matches!(altered(24, &[0]), Fault::Header(_)), "dimension");
+    assert!(matches!(altered(24, &[0xff; 4]), Fault::Header(_)), "dimension");
+    assert!(matches!(altered(28, &[8]), Fault::Header(_)), "precision");
+    assert_eq!(altered(28, &[16]), Fault::SectionLength("VECS"), "precision");
+    assert_eq!(altered(64, b"????"), Fault::SectionCount("VECS"), "missing");
+    assert_eq!(altered(96, b"VECS"), Fault::SectionCount("VECS"), "twice");
+    assert_eq!(altered(72, &[0]), Fault::Misplaced("VECS".into()), "over the table");
+    assert_eq!(altered(104, &192u64.to_le_bytes()), Fault::Misplaced("IDS".into()), "over another");
+    assert_eq!(altered(144, &[4]), Fault::Misplaced("LABL".into()), "short of the end");
+}
+
+#[test]
+fn verify_reads_what_open_does_not() {
+    let section = |entry: usize| {
+        let bytes = small(Precision::F32);
+        u64::from_le_bytes(bytes[entry + 8..entry + 16].try_into().unwrap()) as usize
+    };
+    let (vectors, ids) = (section(64), section(96));
+    let altered = |at: usize, value: &[u8], sealed: bool| {
+        let mut bytes = small(Precision::F32);
+        bytes[at..at + value.len()].copy_from_slice(value);
+        if sealed {
+            seal_all(&mut bytes);
+        }
+        Segment::from_bytes(&bytes[..]).expect("nothing that open would read is altered");
+        fault(&bytes)
+    };
+    assert_eq!(altered(vectors, &[1], false), Fault::SectionChecksum("VECS".into()));
+    assert_eq!(altered(ids, &[9], false), Fault::SectionChecksum("IDS".into()));
+    assert_eq!(altered(vectors - 1, &[1], false), Fault::Gap("VECS".into()));
+    assert_eq!(altered(ids - 1, &[1], false), Fault::Gap("IDS".into()));
+    assert_eq!(altered(vectors + 20, &f32::NAN.to_le_bytes(), true), Fault::NotFinite(1));
+    assert!(matches!(
+        altered(vectors + 40, &2f32.to_le_bytes(), true),
+        Fault::NotUnit { row: 2, norm } if norm >= 2.0
+    ));
+    assert_eq!(altered(ids + 4, &[1], true), Fault::IdOrder(1), "the same twice");
+}
+
+#[test]
+fn unknown_sections_are_passed_over_and_verified() {
+    // A later version's file, as long as it keeps to version 1: one more section at the end.
+    let sound = small(Precision::F32);
+    let mut bytes = sound[..160].to_vec();
+    bytes[12] = 4;
+    let more = b"what a graph needs";
+    let start = sound.len().next_multiple_of(64);
+    bytes.extend(b"LINK");
+    bytes.extend(crc32fast::hash(more).to_le_bytes());
+    bytes.extend((start as u64).to_le_bytes());
+    bytes.extend((more.len() as u64).to_le_bytes());
+    bytes.extend([0; 8]);
+    // The table of four still ends where the first section starts.
+    bytes.extend(&sound[192..]);
+    bytes.resize(start, 0);
+    bytes.extend(more);
+    let length = bytes.len() as u64;
+    bytes[32..40].copy_from_slice(&length.to_le_bytes());
+    seal(&mut bytes);
+    judge(&bytes).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    assert_eq!(fault(&bytes), Fault::SectionChecksum("LINK".into()));
+}
