@@ -82,9 +82,9 @@ impl<'a> Commit<'a> {
         }
         match &old {
             Some((old, _)) if *old == stored => return Ok(()),
-            Some((_, written)) => {
+            Some((old, written)) => {
                 self.superseded.push((id, *written));
-                self.report.updated += 1;
+                self.report.updated += u64::from(!old.same_item(&stored));
             }
             None => {
                 self.report.added += 1;
@@ -132,7 +132,8 @@ impl<'a> Commit<'a> {
         let ledger_digest = format!("{:x}", self.ledger.finalize_reset());
         if let Some(old) = &self.old {
             let same = self.stale.is_empty()
-                && self.report.added + self.report.updated + self.report.removed == 0
+                && self.report.added == 0
+                && self.superseded.is_empty()
                 && old.ledger_digest == ledger_digest
                 && old.notes == notes;
             if same {

@@ -102,6 +102,13 @@ impl StoredItem {
         StoredItem { key: item.key, row: item.row, fields: item.fields, text: item.text, picture }
     }
 
+    /// Whether both are the same to whoever searches: where a row or a file's clock has moved, nothing
+    /// has changed.
+    pub(super) fn same_item(&self, other: &Self) -> bool {
+        let picture = |item: &Self| item.picture.as_ref().map(|p| (p.hash.clone(), p.refused.clone()));
+        self.fields == other.fields && self.text == other.text && picture(self) == picture(other)
+    }
+
     /// The item as a catalogue would hand it over again.
     pub(super) fn into_item(self) -> Item {
         let picture = self.picture.map(|picture| picture.path);
