@@ -152,7 +152,7 @@ impl Weights {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
         };
-        let temporary = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+        let temporary = readable_by_all().tempfile_in(folder).map_err(failed)?;
         safetensors::serialize_to_file(views, None, temporary.path())
             .map_err(|error| failed(std::io::Error::other(error)))?;
         temporary
@@ -174,6 +174,17 @@ impl fmt::Debug for Weights {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Weights({}, {} tensors)", self.0.path.display(), self.0.tensors.len())
     }
+}
+
+/// A maker of files with the permissions that an ordinary new file has; temporary ones have fewer.
+fn readable_by_all() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder
 }
 
 /// Finds the tensors of a file of any format we know.

@@ -6,6 +6,7 @@
 
 mod config;
 mod conv;
+mod depthwise;
 mod efficientnet_lite;
 mod encoder;
 mod loader;
