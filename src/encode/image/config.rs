@@ -195,3 +195,84 @@ impl File {
         Error::Malformed { path: self.path.clone(), reason }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::resnet;
+    use super::*;
+
+    /// What becomes of ResNet-50's own rule beside these files.
+    fn rule(files: &[(&str, &str)]) -> Result<Preprocessing, Error> {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        Config::read(folder.path())?.preprocessing(&resnet::KNOWN.preprocessing)
+    }
+
+    fn own() -> Preprocessing {
+        resnet::KNOWN.preprocessing
+    }
+
+    #[test]
+    fn without_files_the_networks_own_rule_holds() {
+        assert_eq!(rule(&[]).unwrap(), own());
+        assert_eq!(rule(&[("config.json", r#"{"model_type": "resnet"}"#)]).unwrap(), own());
+    }
+
+    #[test]
+    fn timm_says_how_much_is_cropped() {
+        let config = r#"{"architecture": "resnet50", "num_classes": 1000, "pretrained_cfg": {
+            "input_size": [3, 224, 224], "crop_pct": 0.95, "crop_mode": "center",
+            "interpolation": "bicubic", "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.5, 0.75]}}"#;
+        let expected = Preprocessing {
+            resize: Resize::ShortSide(235),
+            filter: Filter::Bicubic,
+            mean: [0.5; 3],
+            std: [0.25, 0.5, 0.75],
+            ..own()
+        };
+        assert_eq!(rule(&[("config.json", config)]).unwrap(), expected);
+    }
+
+    #[test]
+    fn hugging_face_has_three_ways_to_give_a_size() {
+        let rule = |text| rule(&[("preprocessor_config.json", text)]);
+        let down = Preprocessing { rounding: Rounding::Down, ..own() };
+
+        let convnext = r#"{"image_processor_type": "ConvNextImageProcessor", "crop_pct": 0.875,
+            "resample": 3, "size": {"shortest_edge": 224}, "rescale_factor": 0.00392156862745098,
+            "image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]}"#;
+        let expected = Preprocessing { filter: Filter::Bicubic, ..down.clone() };
+        assert_eq!(rule(convnext).unwrap(), expected);
+        // Before sizes had names.
+        let older = convnext.replace(r#"{"shortest_edge": 224}"#, "224");
+        assert_eq!(rule(&older).unwrap(), expected);
+
+        let cropped = r#"{"do_center_crop": true, "resample": 2, "size": {"shortest_edge": 232},
+            "crop_size": {"height": 224, "width": 224}}"#;
+        let expected = Preprocessing { resize: Resize::ShortSide(232), ..down.clone() };
+        assert_eq!(rule(cropped).unwrap(), expected);
+
+        let squashed = r#"{"do_center_crop": false, "size": {"height": 384, "width": 384}}"#;
+        let expected = Preprocessing { resize: Resize::Squash(384), crop: 384, ..down };
+        assert_eq!(rule(squashed).unwrap(), expected);
+    }
+
+    #[test]
+    fn what_cannot_be_followed_is_named() {
+        for (text, said) in [
+            (r#"{"size": {"longest_edge": 9}}"#, "longest_edge"),
+            (r#"{"size": {"height": 0, "width": 0}}"#, "`size` is 0"),
+            (r#"{"size": {"height": 9999999999, "width": 9999999999}}"#, "9999999999"),
+            (r#"{"resample": 1}"#, "resample"),
+            (r#"{"image_mean": [0, 0, 0]}"#, "only one of"),
+            (r#"{"image_mean": [0, 0], "image_std": [1, 1]}"#, "image_mean"),
+            (r#"{"image_mean": [0, 0, 0], "image_std": [1, 0, 1]}"#, "cannot be done"),
+            ("[", "not JSON"),
+        ] {
+            let error = rule(&[("preprocessor_config.json", text)]).unwrap_err().to_string();
+            assert!(error.contains(said) && error.contains("preprocessor_config"), "{error}");
+        }
+    }
+}
