@@ -11,7 +11,6 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -155,11 +154,7 @@ impl Weights {
         let temporary = readable_by_all().tempfile_in(folder).map_err(failed)?;
         safetensors::serialize_to_file(views, None, temporary.path())
             .map_err(|error| failed(std::io::Error::other(error)))?;
-        temporary
-            .as_file()
-            .flush()
-            .and_then(|()| temporary.as_file().sync_all())
-            .map_err(failed)?;
+        temporary.as_file().sync_all().map_err(failed)?;
         temporary.persist(path).map_err(|error| failed(error.error))?;
         // The rename is durable once the folder is.
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)

@@ -38,9 +38,15 @@ impl Config {
     }
 
     /// The network's name: timm's `architecture`, else Hugging Face's `model_type`.
-    pub(super) fn declared(&self) -> Option<&str> {
-        let json = &self.model.as_ref()?.json;
-        json.get("architecture").or_else(|| json.get("model_type"))?.as_str()
+    pub(super) fn declared(&self) -> Result<Option<&str>, Error> {
+        let Some(file) = &self.model else { return Ok(None) };
+        // The same weights in another network: a stride moves from the 3x3 to the 1x1 before it.
+        let field = "downsample_in_bottleneck";
+        if let Some(moved) = file.json.get(field).filter(|moved| **moved != Value::Bool(false)) {
+            return Err(file.unknown(field, moved));
+        }
+        let name = file.json.get("architecture").or_else(|| file.json.get("model_type"));
+        Ok(name.and_then(Value::as_str))
     }
 
     /// The rule that the files describe, starting from the network's own.
@@ -145,9 +151,8 @@ impl File {
     }
 
     fn side(&self, value: &Value, field: &str) -> Result<usize, Error> {
-        // No network reads more; a wild number must not become an allocation.
-        let side = value.as_u64().filter(|side| (1..=4096).contains(side));
-        side.map(|side| side as usize).ok_or_else(|| self.unknown(field, value))
+        let side = value.as_u64().and_then(|side| usize::try_from(side).ok());
+        side.ok_or_else(|| self.unknown(field, value))
     }
 
     /// Mean and deviation. They are given for values between 0 and 1 even where our own rule is not.
@@ -263,8 +268,11 @@ mod tests {
     fn what_cannot_be_followed_is_named() {
         for (text, said) in [
             (r#"{"size": {"longest_edge": 9}}"#, "longest_edge"),
-            (r#"{"size": {"height": 0, "width": 0}}"#, "`size` is 0"),
+            (r#"{"size": {"height": 0, "width": 0}}"#, "cannot be done"),
             (r#"{"size": {"height": 9999999999, "width": 9999999999}}"#, "9999999999"),
+            (r#"{"size": {"shortest_edge": 224}, "crop_pct": 1e-300}"#, "cannot be done"),
+            (r#"{"size": {"shortest_edge": 224}, "crop_pct": -1}"#, "cannot be done"),
+            (r#"{"rescale_factor": 0}"#, "cannot be done"),
             (r#"{"resample": 1}"#, "resample"),
             (r#"{"image_mean": [0, 0, 0]}"#, "only one of"),
             (r#"{"image_mean": [0, 0], "image_std": [1, 1]}"#, "image_mean"),

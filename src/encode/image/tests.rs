@@ -255,6 +255,7 @@ fn a_directory_without_usable_files_is_refused_by_name() {
     for (config, said) in [
         ("{", "not JSON"),
         (r#"{"model_type": "vit"}"#, "calls it `vit`"),
+        (r#"{"model_type": "resnet", "downsample_in_bottleneck": true}"#, "bottleneck` is true"),
         (r#"{"architecture": "tf_efficientnet_lite0", "crop_pct": 1.5}"#, "cannot be done"),
         (r#"{"architecture": "tf_efficientnet_lite0", "interpolation": "random"}"#, "\"random\""),
         (r#"{"architecture": "tf_efficientnet_lite0", "input_size": 9}"#, "input_size"),

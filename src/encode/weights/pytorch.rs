@@ -32,7 +32,7 @@ pub(super) fn is_legacy(file: &[u8]) -> bool {
 pub(super) fn read_zip(file: &[u8]) -> Result<BTreeMap<String, Stored>, String> {
     let damaged = |error| format!("it is a damaged zip archive, or was cut short: {error}");
     let mut archive = ZipArchive::new(Cursor::new(file)).map_err(damaged)?;
-    let mut entries = HashMap::new();
+    let mut entries = BTreeMap::new();
     for index in 0..archive.len() {
         let entry = archive.by_index(index).map_err(damaged)?;
         let name = entry.name().map_err(damaged)?.into_owned();
