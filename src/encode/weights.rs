@@ -11,7 +11,6 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -152,14 +151,10 @@ impl Weights {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
         };
-        let temporary = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+        let temporary = readable_by_all().tempfile_in(folder).map_err(failed)?;
         safetensors::serialize_to_file(views, None, temporary.path())
             .map_err(|error| failed(std::io::Error::other(error)))?;
-        temporary
-            .as_file()
-            .flush()
-            .and_then(|()| temporary.as_file().sync_all())
-            .map_err(failed)?;
+        temporary.as_file().sync_all().map_err(failed)?;
         temporary.persist(path).map_err(|error| failed(error.error))?;
         // The rename is durable once the folder is.
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
@@ -174,6 +169,17 @@ impl fmt::Debug for Weights {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Weights({}, {} tensors)", self.0.path.display(), self.0.tensors.len())
     }
+}
+
+/// A maker of files with the permissions that an ordinary new file has; temporary ones have fewer.
+fn readable_by_all() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder
 }
 
 /// Finds the tensors of a file of any format we know.

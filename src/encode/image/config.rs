@@ -38,9 +38,15 @@ impl Config {
     }
 
     /// The network's name: timm's `architecture`, else Hugging Face's `model_type`.
-    pub(super) fn declared(&self) -> Option<&str> {
-        let json = &self.model.as_ref()?.json;
-        json.get("architecture").or_else(|| json.get("model_type"))?.as_str()
+    pub(super) fn declared(&self) -> Result<Option<&str>, Error> {
+        let Some(file) = &self.model else { return Ok(None) };
+        // The same weights in another network: a stride moves from the 3x3 to the 1x1 before it.
+        let field = "downsample_in_bottleneck";
+        if let Some(moved) = file.json.get(field).filter(|moved| **moved != Value::Bool(false)) {
+            return Err(file.unknown(field, moved));
+        }
+        let name = file.json.get("architecture").or_else(|| file.json.get("model_type"));
+        Ok(name.and_then(Value::as_str))
     }
 
     /// The rule that the files describe, starting from the network's own.
@@ -145,9 +151,8 @@ impl File {
     }
 
     fn side(&self, value: &Value, field: &str) -> Result<usize, Error> {
-        // No network reads more; a wild number must not become an allocation.
-        let side = value.as_u64().filter(|side| (1..=4096).contains(side));
-        side.map(|side| side as usize).ok_or_else(|| self.unknown(field, value))
+        let side = value.as_u64().and_then(|side| usize::try_from(side).ok());
+        side.ok_or_else(|| self.unknown(field, value))
     }
 
     /// Mean and deviation. They are given for values between 0 and 1 even where our own rule is not.
@@ -193,5 +198,89 @@ impl File {
 
     fn malformed(&self, reason: String) -> Error {
         Error::Malformed { path: self.path.clone(), reason }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::resnet;
+    use super::*;
+
+    /// What becomes of ResNet-50's own rule beside these files.
+    fn rule(files: &[(&str, &str)]) -> Result<Preprocessing, Error> {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        Config::read(folder.path())?.preprocessing(&resnet::KNOWN.preprocessing)
+    }
+
+    fn own() -> Preprocessing {
+        resnet::KNOWN.preprocessing
+    }
+
+    #[test]
+    fn without_files_the_networks_own_rule_holds() {
+        assert_eq!(rule(&[]).unwrap(), own());
+        assert_eq!(rule(&[("config.json", r#"{"model_type": "resnet"}"#)]).unwrap(), own());
+    }
+
+    #[test]
+    fn timm_says_how_much_is_cropped() {
+        let config = r#"{"architecture": "resnet50", "num_classes": 1000, "pretrained_cfg": {
+            "input_size": [3, 224, 224], "crop_pct": 0.95, "crop_mode": "center",
+            "interpolation": "bicubic", "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.5, 0.75]}}"#;
+        let expected = Preprocessing {
+            resize: Resize::ShortSide(235),
+            filter: Filter::Bicubic,
+            mean: [0.5; 3],
+            std: [0.25, 0.5, 0.75],
+            ..own()
+        };
+        assert_eq!(rule(&[("config.json", config)]).unwrap(), expected);
+    }
+
+    #[test]
+    fn hugging_face_has_three_ways_to_give_a_size() {
+        let rule = |text| rule(&[("preprocessor_config.json", text)]);
+        let down = Preprocessing { rounding: Rounding::Down, ..own() };
+
+        let convnext = r#"{"image_processor_type": "ConvNextImageProcessor", "crop_pct": 0.875,
+            "resample": 3, "size": {"shortest_edge": 224}, "rescale_factor": 0.00392156862745098,
+            "image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]}"#;
+        let expected = Preprocessing { filter: Filter::Bicubic, ..down.clone() };
+        assert_eq!(rule(convnext).unwrap(), expected);
+        // Before sizes had names.
+        let older = convnext.replace(r#"{"shortest_edge": 224}"#, "224");
+        assert_eq!(rule(&older).unwrap(), expected);
+
+        let cropped = r#"{"do_center_crop": true, "resample": 2, "size": {"shortest_edge": 232},
+            "crop_size": {"height": 224, "width": 224}}"#;
+        let expected = Preprocessing { resize: Resize::ShortSide(232), ..down.clone() };
+        assert_eq!(rule(cropped).unwrap(), expected);
+
+        let squashed = r#"{"do_center_crop": false, "size": {"height": 384, "width": 384}}"#;
+        let expected = Preprocessing { resize: Resize::Squash(384), crop: 384, ..down };
+        assert_eq!(rule(squashed).unwrap(), expected);
+    }
+
+    #[test]
+    fn what_cannot_be_followed_is_named() {
+        for (text, said) in [
+            (r#"{"size": {"longest_edge": 9}}"#, "longest_edge"),
+            (r#"{"size": {"height": 0, "width": 0}}"#, "cannot be done"),
+            (r#"{"size": {"height": 9999999999, "width": 9999999999}}"#, "9999999999"),
+            (r#"{"size": {"shortest_edge": 224}, "crop_pct": 1e-300}"#, "cannot be done"),
+            (r#"{"size": {"shortest_edge": 224}, "crop_pct": -1}"#, "cannot be done"),
+            (r#"{"rescale_factor": 0}"#, "cannot be done"),
+            (r#"{"resample": 1}"#, "resample"),
+            (r#"{"image_mean": [0, 0, 0]}"#, "only one of"),
+            (r#"{"image_mean": [0, 0], "image_std": [1, 1]}"#, "image_mean"),
+            (r#"{"image_mean": [0, 0, 0], "image_std": [1, 0, 1]}"#, "cannot be done"),
+            ("[", "not JSON"),
+        ] {
+            let error = rule(&[("preprocessor_config.json", text)]).unwrap_err().to_string();
+            assert!(error.contains(said) && error.contains("preprocessor_config"), "{error}");
+        }
     }
 }

@@ -10,8 +10,10 @@
 //! directly.
 
 use candle_core::{
-    CpuStorage, CustomOp1, CustomOp2, Device, InplaceOp2, InplaceOp3, Layout, Result, Shape, Tensor,
+    CpuStorage, CustomOp1, Device, InplaceOp2, InplaceOp3, Layout, Result, Shape, Tensor,
 };
+
+use super::depthwise::Depthwise;
 
 /// A convolution's geometry.
 #[derive(Debug, Clone, Copy)]
@@ -240,73 +242,6 @@ impl CustomOp1 for Unfold {
         }
         let shape = Shape::from((inputs * kernel * kernel, pictures * size));
         Ok((CpuStorage::F32(unfolded), shape))
-    }
-}
-
-/// Convolves each channel with its own kernel.
-struct Depthwise(Geometry);
-
-impl CustomOp2 for Depthwise {
-    fn name(&self) -> &'static str {
-        "depthwise"
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        weight: &CpuStorage,
-        weight_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let Depthwise(geometry) = self;
-        let (channels, pictures, rows, columns) = x_layout.shape().dims4()?;
-        let (x, weight) = (elements(x, x_layout)?, elements(weight, weight_layout)?);
-        let (_, out_rows) = geometry.along(rows);
-        let (_, out_columns) = geometry.along(columns);
-        let mut out = vec![0f32; channels * pictures * out_rows * out_columns];
-        let planes = x.chunks_exact(rows * columns);
-        let targets = out.chunks_exact_mut(out_rows * out_columns);
-        for (index, (plane, target)) in planes.zip(targets).enumerate() {
-            let taps = geometry.kernel * geometry.kernel;
-            let kernel = &weight[index / pictures * taps..][..taps];
-            self.plane(plane, columns, target, out_columns, kernel);
-        }
-        Ok((CpuStorage::F32(out), Shape::from((channels, pictures, out_rows, out_columns))))
-    }
-}
-
-impl Depthwise {
-    /// One channel of one picture: a row of outputs gathers the rows of inputs under it, tap by tap.
-    fn plane(
-        &self,
-        x: &[f32],
-        columns: usize,
-        out: &mut [f32],
-        out_columns: usize,
-        kernel: &[f32],
-    ) {
-        let Depthwise(geometry) = self;
-        let rows = x.len() / columns;
-        let (top, _) = geometry.along(rows);
-        let (left, _) = geometry.along(columns);
-        for (weight, (tap_y, tap_x)) in kernel.iter().zip(taps(geometry.kernel)) {
-            let inside = geometry.inside(tap_x, columns);
-            if inside.is_empty() {
-                continue;
-            }
-            let from = geometry.under(tap_x, inside.start, left);
-            for y in geometry.inside(tap_y, rows) {
-                let row = &x[geometry.under(tap_y, y, top) * columns + from..];
-                let target = &mut out[y * out_columns..][inside.clone()];
-                if geometry.stride == 1 {
-                    let row = &row[..target.len()];
-                    target.iter_mut().zip(row).for_each(|(to, x)| *to += weight * x);
-                } else {
-                    let row = row.iter().step_by(geometry.stride);
-                    target.iter_mut().zip(row).for_each(|(to, x)| *to += weight * x);
-                }
-            }
-        }
     }
 }
 

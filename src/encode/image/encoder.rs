@@ -15,10 +15,13 @@ pub(super) struct Known {
     pub(super) dimension: usize,
     /// Whether the tensors' names are this network's.
     pub(super) recognise: fn(&Weights) -> bool,
-    pub(super) load: fn(&Weights, &Device) -> Result<Box<dyn Network>, Error>,
+    pub(super) load: fn(&Weights, &Device) -> Loaded,
     /// The rule where the model's files tell no other.
     pub(super) preprocessing: Preprocessing,
 }
+
+/// A network with its weights.
+pub(super) type Loaded = Result<Box<dyn Network>, Error>;
 
 /// Sees the activations after each stage, with the stage's name.
 pub(super) type Tap<'a> = dyn FnMut(&'static str, &Tensor) + 'a;
@@ -114,8 +117,11 @@ impl ImageEncoder for PictureEncoder {
 
     /// On the CPU each core takes a part of the batch, because a core for an operator's part waits more.
     fn encode(&self, batch: &[Pixels]) -> Result<Vec<Embedding>, Error> {
-        if batch.is_empty() || !self.device.is_cpu() {
-            return if batch.is_empty() { Ok(Vec::new()) } else { self.encode_together(batch) };
+        if batch.is_empty() {
+            return Ok(Vec::new());
+        }
+        if !self.device.is_cpu() {
+            return self.encode_together(batch);
         }
         let together = batch.len().div_ceil(rayon::current_num_threads()).min(TOGETHER);
         let parts: Result<Vec<_>, _> =

@@ -6,6 +6,7 @@
 
 mod config;
 mod conv;
+mod depthwise;
 mod efficientnet_lite;
 mod encoder;
 mod loader;
@@ -33,12 +34,13 @@ const NETWORKS: [Known; 2] = [resnet::KNOWN, efficientnet_lite::KNOWN];
 pub fn open(dir: &Path, device: &Device) -> Result<Box<dyn ImageEncoder>, Error> {
     let weights = Weights::open(&find_weights(dir)?)?;
     let config = Config::read(dir)?;
-    let found = match config.declared() {
+    let declared = config.declared()?;
+    let found = match declared {
         Some(declared) => NETWORKS.iter().find(|known| known.declared.contains(&declared)),
         None => NETWORKS.iter().find(|known| (known.recognise)(&weights)),
     };
     let Some(known) = found else {
-        let what = match config.declared() {
+        let what = match declared {
             Some(declared) => format!("config.json calls it `{declared}`"),
             None => "the names of its weights are none of theirs".to_owned(),
         };

@@ -24,6 +24,9 @@ pub(super) struct Preprocessing {
     pub(super) std: [f32; 3],
 }
 
+/// No network reads larger pictures; a wild number in a file must not become an allocation.
+const LARGEST_SIDE: usize = 4096;
+
 /// What size a picture is given before it is cropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Resize {
@@ -77,11 +80,15 @@ impl Preprocessing {
         resize(picture, (width, height), self.filter, window)
     }
 
-    /// Whether the crop fits into every resized picture.
+    /// Whether the crop fits into every resized picture, and the arithmetic into its numbers.
     pub(super) fn is_sound(&self) -> bool {
         let (Resize::ShortSide(side) | Resize::Squash(side)) = self.resize;
         let finite = self.mean.iter().chain(&self.std).all(|value| value.is_finite());
-        self.crop > 0 && self.crop <= side && finite && self.std.iter().all(|&std| std != 0.0)
+        let divisible = |by: &f32| by.is_finite() && *by != 0.0;
+        (1..=side).contains(&self.crop)
+            && side <= LARGEST_SIDE
+            && finite
+            && self.std.iter().chain([&self.scale]).all(divisible)
     }
 }
 

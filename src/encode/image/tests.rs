@@ -255,6 +255,7 @@ fn a_directory_without_usable_files_is_refused_by_name() {
     for (config, said) in [
         ("{", "not JSON"),
         (r#"{"model_type": "vit"}"#, "calls it `vit`"),
+        (r#"{"model_type": "resnet", "downsample_in_bottleneck": true}"#, "bottleneck` is true"),
         (r#"{"architecture": "tf_efficientnet_lite0", "crop_pct": 1.5}"#, "cannot be done"),
         (r#"{"architecture": "tf_efficientnet_lite0", "interpolation": "random"}"#, "\"random\""),
         (r#"{"architecture": "tf_efficientnet_lite0", "input_size": 9}"#, "input_size"),
@@ -263,4 +264,23 @@ fn a_directory_without_usable_files_is_refused_by_name() {
         let refusal = refusal(folder.path());
         assert!(refusal.contains(said) && refusal.contains("config.json"), "{refusal}");
     }
+}
+
+/// The folder in which the model store keeps a model, where the environment names a home for it.
+fn cached(model: &str) -> Option<PathBuf> {
+    let variable = |name| std::env::var_os(name).map(PathBuf::from);
+    let cache = variable("LOOKALIKE_CACHE")
+        .or_else(|| Some(variable("XDG_CACHE_HOME")?.join("lookalike")))
+        .or_else(|| Some(variable("HOME")?.join(".cache/lookalike")))?;
+    Some(cache.join("models").join(model))
+}
+
+#[test]
+fn efficientnet_lite0_with_its_real_weights_is_pytorchs() {
+    let folder = cached("efficientnet-lite0").filter(|dir| dir.join("model.safetensors").is_file());
+    let Some(folder) = folder else {
+        eprintln!("skipped: efficientnet-lite0 is not in the model cache");
+        return;
+    };
+    embeds_as_pytorch(&folder, &golden("efficientnet-lite0-real.json"));
 }

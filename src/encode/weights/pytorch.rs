@@ -32,7 +32,7 @@ pub(super) fn is_legacy(file: &[u8]) -> bool {
 pub(super) fn read_zip(file: &[u8]) -> Result<BTreeMap<String, Stored>, String> {
     let damaged = |error| format!("it is a damaged zip archive, or was cut short: {error}");
     let mut archive = ZipArchive::new(Cursor::new(file)).map_err(damaged)?;
-    let mut entries = HashMap::new();
+    let mut entries = BTreeMap::new();
     for index in 0..archive.len() {
         let entry = archive.by_index(index).map_err(damaged)?;
         let name = entry.name().map_err(damaged)?.into_owned();
@@ -277,4 +277,112 @@ fn integers(pickle: &Pickle<'_>, id: Id) -> Result<Vec<usize>, String> {
         _ => return Err("a shape is no tuple".to_owned()),
     };
     items.iter().map(|&item| integer(pickle, item)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file of the older container around one pickled object, and one storage of four `f32` where the
+    /// object refers to it.
+    fn legacy(object: &[u8]) -> Vec<u8> {
+        let mut file = [LEGACY, b"\x80\x02M\xe9\x03.", b"\x80\x02}.", object].concat();
+        if object.windows(5).any(|window| window == b"Float") {
+            file.extend(b"\x80\x02](X\x01\x00\x00\x00ke.");
+            file.extend(4u64.to_le_bytes());
+            file.extend([1f32, 2.0, 3.0, 4.0].iter().flat_map(|x| x.to_le_bytes()));
+        } else {
+            file.extend(b"\x80\x02].");
+        }
+        file
+    }
+
+    /// `{"w": tensor}` with this offset, shape and strides.
+    fn tensor(offset: i32, shape: &[i32], strides: &[i32]) -> Vec<u8> {
+        let integer = |value: i32| [b"J".as_slice(), &value.to_le_bytes()].concat();
+        let tuple = |values: &[i32]| {
+            let values: Vec<u8> = values.iter().flat_map(|&value| integer(value)).collect();
+            [b"(".as_slice(), &values, b"t"].concat()
+        };
+        [
+            b"\x80\x02}X\x01\0\0\0wctorch._utils\n_rebuild_tensor_v2\n(".as_slice(),
+            b"(X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\x00\x00\x00kX\x03\0\0\0cpuK\x04NtQ",
+            &integer(offset),
+            &tuple(shape),
+            &tuple(strides),
+            b"tRs.",
+        ]
+        .concat()
+    }
+
+    fn read(object: &[u8]) -> Result<BTreeMap<String, Stored>, String> {
+        read_legacy(&legacy(object))
+    }
+
+    #[test]
+    fn a_tensor_may_be_any_window_of_its_storage() {
+        for (offset, shape, strides, expected) in [
+            (0, [2, 2].as_slice(), [2, 1].as_slice(), [1f32, 2.0, 3.0, 4.0].as_slice()),
+            (0, &[2, 2], &[1, 2], &[1.0, 3.0, 2.0, 4.0]),
+            (1, &[3], &[1], &[2.0, 3.0, 4.0]),
+            (3, &[], &[], &[4.0]),
+            (1, &[2], &[2], &[2.0, 4.0]),
+            (2, &[3], &[0], &[3.0, 3.0, 3.0]),
+            (4, &[0, 7], &[1, 1], &[]),
+        ] {
+            let object = tensor(offset, shape, strides);
+            let file = legacy(&object);
+            let bytes = read_legacy(&file).unwrap()["w"].bytes(&file).into_owned();
+            let expected: Vec<u8> = expected.iter().flat_map(|x| x.to_le_bytes()).collect();
+            assert_eq!(bytes, expected, "{offset} {shape:?} {strides:?}");
+        }
+    }
+
+    #[test]
+    fn a_tensor_may_not_leave_its_storage() {
+        for (offset, shape, strides) in [
+            (0, [5].as_slice(), [1].as_slice()),
+            (1, &[4], &[1]),
+            (4, &[], &[]),
+            (0, &[2], &[4]),
+            (0, &[5], &[0]),
+            (0, &[i32::MAX, i32::MAX, i32::MAX], &[1, 1, 1]),
+            (0, &[2], &[1, 1]),
+            (0, &[2], &[i32::MAX]),
+        ] {
+            let said = read(&tensor(offset, shape, strides)).err().unwrap();
+            assert!(said.contains("`w`: it reaches outside its storage"), "{shape:?}: {said}");
+        }
+        assert!(read(&tensor(-1, &[1], &[1])).err().unwrap().contains("negative"));
+    }
+
+    #[test]
+    fn sharing_and_nesting_cost_neither_time_nor_stack() {
+        // A tuple in a tuple in a tuple ...
+        let deep = [b"\x80\x02N".as_slice(), &vec![0x85; 3_000_000], b"."].concat();
+        assert_eq!(read(&deep).err().unwrap(), "it holds no state_dict");
+        // A dictionary that holds itself under a name we follow.
+        let cycle = b"\x80\x02}q\0X\x05\0\0\0modelh\0s.";
+        assert!(read(cycle).unwrap().is_empty());
+        // Each pair holds the one before it twice: 2^60 leaves if anyone copied.
+        let laughs = [b"\x80\x02N".as_slice(), &b"q\0h\0\x86".repeat(60), b"."].concat();
+        assert!(read(&laughs).is_err());
+    }
+
+    #[test]
+    fn a_pickle_that_underflows_its_stack_is_damaged() {
+        for object in [
+            b"\x80\x02.".as_slice(),
+            b"0.",
+            b"s.",
+            b"t.",
+            b"(\x85.",
+            b"R.",
+            b"q\0.",
+            b"h\0.",
+            b"(N0s.",
+        ] {
+            assert!(read(object).is_err(), "{object:?}");
+        }
+    }
 }
