@@ -5,7 +5,6 @@
 
 use std::collections::VecDeque;
 use std::path::Path;
-use std::sync::atomic::Ordering;
 
 use serde_json::{Map, Value};
 
@@ -13,7 +12,7 @@ use super::columns::{Chosen, Why};
 use super::delimited::Delimited;
 use super::json_lines::JsonLines;
 use super::location::PictureRoot;
-use super::source::{Progress, Source};
+use super::source::Source;
 use super::text::{sentence, words_of_name};
 use super::walk::{Walk, is_picture_name};
 use super::{CatalogueOptions, Columns, Dialect, Entry, Error, Format, Item, Rejection};
@@ -58,7 +57,25 @@ pub struct Catalogue {
     pictures: PictureRoot,
     /// Whether a product without a picture column has its picture under its key.
     picture_by_key: bool,
-    progress: Progress,
+}
+
+/// The rows of a file, how they are written, and their columns where those stand at its top.
+fn open_rows(
+    path: &Path,
+    options: &CatalogueOptions,
+) -> Result<(Dialect, Rows, Vec<String>), Error> {
+    let source = Source::open(path, options)?;
+    let dialect = Dialect::of(path, &source, options)?;
+    let (rows, columns): (Rows, Vec<String>) = match dialect.format {
+        Format::JsonLines => (Box::new(JsonLines::new(path, source.text)), Vec::new()),
+        Format::Delimited | Format::Pictures => {
+            let delimiter = dialect.delimiter.unwrap_or(',');
+            let rows = Delimited::open(path, source.text, delimiter, options)?;
+            let columns = rows.columns().to_vec();
+            (Box::new(rows), columns)
+        }
+    };
+    Ok((dialect, rows, columns))
 }
 
 impl Catalogue {
@@ -68,19 +85,7 @@ impl Catalogue {
         if path.is_dir() || options.format == Some(Format::Pictures) {
             return Self::open_folder(path, options);
         }
-        let source = Source::open(path, options)?;
-        let dialect = Dialect::of(path, &source, options)?;
-        let progress = source.progress;
-
-        let (mut rows, mut all): (Rows, Vec<String>) = match dialect.format {
-            Format::JsonLines => (Box::new(JsonLines::new(path, source.text)), Vec::new()),
-            Format::Delimited | Format::Pictures => {
-                let delimiter = dialect.delimiter.unwrap_or(',');
-                let rows = Delimited::open(path, source.text, delimiter, options)?;
-                let columns = rows.columns().to_vec();
-                (Box::new(rows), columns)
-            }
-        };
+        let (dialect, mut rows, mut all) = open_rows(path, options)?;
         let wanted = if dialect.format == Format::JsonLines { SAMPLE } else { 1 };
         let none = || Error::NoRows { path: path.to_owned() };
         let sampled = sample(&mut rows, wanted, none)?;
@@ -103,7 +108,6 @@ impl Catalogue {
             dialect,
             separator: options.separator.clone(),
             pictures: PictureRoot::new(root, options.allow_outside)?,
-            progress,
         })
     }
 
@@ -143,7 +147,6 @@ impl Catalogue {
             separator: options.separator.clone(),
             pictures,
             picture_by_key: false,
-            progress: Progress::default(),
         })
     }
 
@@ -157,14 +160,15 @@ impl Catalogue {
         &self.dialect
     }
 
-    /// The bytes of the file read so far.
-    pub fn bytes_read(&self) -> u64 {
-        self.progress.read.load(Ordering::Relaxed)
-    }
-
-    /// The size of the file; `None` for a folder or a pipe.
-    pub fn bytes_total(&self) -> Option<u64> {
-        self.progress.total
+    /// How many rows [`open`](Self::open) would yield, found by reading the file through: for whoever
+    /// wants to show how much is left. A pipe, which can be read only once, is not to be counted.
+    pub fn count_rows(path: impl AsRef<Path>, options: &CatalogueOptions) -> Result<u64, Error> {
+        let path = path.as_ref();
+        if path.is_dir() {
+            return Ok(Walk::new(path).count() as u64);
+        }
+        let (_, rows, _) = open_rows(path, options)?;
+        Ok(rows.count() as u64)
     }
 
     fn entry(&mut self, Row { number, fields }: Row) -> Result<Entry, Error> {

@@ -6,8 +6,6 @@
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read};
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use encoding_rs::{CoderResult, Decoder, Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use flate2::read::MultiGzDecoder;
@@ -28,27 +26,6 @@ pub(super) struct Source {
     pub encoding: &'static Encoding,
     pub encoding_given: bool,
     pub gzip: bool,
-    pub progress: Progress,
-}
-
-/// How far a file has been read.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Progress {
-    pub read: Arc<AtomicU64>,
-    pub total: Option<u64>,
-}
-
-struct Counted<R> {
-    inner: R,
-    read: Arc<AtomicU64>,
-}
-
-impl<R: Read> Read for Counted<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(buffer)?;
-        self.read.fetch_add(count as u64, Ordering::Relaxed);
-        Ok(count)
-    }
 }
 
 impl Source {
@@ -62,10 +39,7 @@ impl Source {
             None => None,
         };
         let file = File::open(path).map_err(io)?;
-        let metadata = file.metadata().map_err(io)?;
-        let progress =
-            Progress { read: Arc::default(), total: metadata.is_file().then_some(metadata.len()) };
-        let mut raw = BufReader::new(Counted { inner: file, read: progress.read.clone() });
+        let mut raw = BufReader::new(file);
 
         let magic = head(&mut raw, 2).map_err(io)?;
         let gzip = magic == [0x1F, 0x8B];
@@ -95,7 +69,7 @@ impl Source {
             Box::new(Decoding::new(bytes, encoding))
         };
         let encoding_given = wish == Some(encoding);
-        Ok(Source { text, glance, whole, encoding, encoding_given, gzip, progress })
+        Ok(Source { text, glance, whole, encoding, encoding_given, gzip })
     }
 }
 

@@ -12,7 +12,8 @@ const NO_VALUE: &[&str] = &["nan", "null", "none", "n/a"];
 /// stand together, in whatever case, in one earlier part: of "Bata Men Black Shoes", "Shoes" and
 /// "Black" nothing but the title is new. Parts are joined by `separator`; after a part that ends with a
 /// full stop or its like a space suffices. Numbers read as they are written, `true` and `false` say
-/// nothing, the elements of an array or object are joined by commas.
+/// nothing, the elements of an array or object are joined by commas, and so are those of a cell that holds
+/// several values with `|` between them.
 pub(super) fn sentence(fields: &Map<String, Value>, names: &[String], separator: &str) -> String {
     let mut sentence = String::new();
     let mut said: Vec<Vec<String>> = Vec::new();
@@ -41,7 +42,11 @@ fn words_of(value: &Value) -> String {
     match value {
         Value::Null | Value::Bool(_) => String::new(),
         Value::Number(number) => number.to_string(),
-        Value::String(text) => text.split_whitespace().collect::<Vec<_>>().join(" "),
+        Value::String(text) => listed(
+            text.split('|')
+                .map(|part| part.split_whitespace().collect::<Vec<_>>().join(" "))
+                .collect(),
+        ),
         Value::Array(values) => listed(values.iter().map(words_of).collect()),
         Value::Object(values) => listed(values.values().map(words_of).collect()),
     }
@@ -102,6 +107,13 @@ mod tests {
         });
         // "Black Men" do not stand together in the title, and "Shoe" is another word than "Shoes".
         assert_eq!(said(fields), "Bata Men Black Shoes, Black Men, Shoe");
+    }
+
+    #[test]
+    fn several_values_of_a_cell_are_joined_by_commas() {
+        let fields = json!({"tags": "summer|linen |beach"});
+        let names = ["tags".to_owned()];
+        assert_eq!(sentence(fields.as_object().unwrap(), &names, ", "), "summer, linen, beach");
     }
 
     #[test]

@@ -154,6 +154,7 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
         indexer = indexer.text_encoder(&model.name, Arc::from(model.open_text(&Device::Cpu)?));
     }
     let bar = bar(common.quiet);
+    count(&bar, args);
     let report = indexer.progress(|done| show(&bar, done)).run(catalogue);
     bar.finish_and_clear();
     let report = report?;
@@ -252,6 +253,18 @@ fn bar(quiet: bool) -> ProgressBar {
     );
     bar.enable_steady_tick(std::time::Duration::from_millis(200));
     bar
+}
+
+/// Counts the catalogue's rows beside the run, so that the bar can tell what is left.
+fn count(bar: &ProgressBar, args: &Args) {
+    let (bar, path, options) = (bar.clone(), args.catalogue.clone(), args.reading.options());
+    if !bar.is_hidden() && (path.is_file() || path.is_dir()) {
+        std::thread::spawn(move || {
+            if let Ok(rows) = Catalogue::count_rows(path, &options) {
+                bar.set_length(rows);
+            }
+        });
+    }
 }
 
 fn show(bar: &ProgressBar, done: &Progress) {

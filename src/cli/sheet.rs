@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use image::codecs::jpeg::JpegEncoder;
 use lookalike::catalogue::picture::{decode_picture, read_picture};
-use lookalike::{Collection, Hit, Hits, Part, PictureLimits, Term};
+use lookalike::{Collection, Hit, Hits, Part, PictureLimits, StoredItem, Term};
 
 use super::words::Words;
 
@@ -17,7 +17,8 @@ const SIDE: u32 = 320;
 
 /// The page for the answer to a query.
 pub fn page(terms: &[Term], hits: &Hits, collection: &Collection, words: &Words) -> String {
-    let asked: Vec<String> = terms.iter().map(Term::name).collect();
+    let asked: Vec<String> =
+        terms.iter().map(|term| asked_words(term, collection, words)).collect();
     let heading = escape(&asked.join(" + "));
     let pictures: String =
         terms.iter().filter_map(|term| asked_picture(term, collection)).collect();
@@ -39,15 +40,24 @@ pub fn page(terms: &[Term], hits: &Hits, collection: &Collection, words: &Words)
     )
 }
 
+/// A term as a heading says it: an item by its title.
+fn asked_words(term: &Term, collection: &Collection, words: &Words) -> String {
+    match asked_item(term, collection) {
+        Some(item) => format!("like {}", words.title(&item)),
+        None => term.name(),
+    }
+}
+
+fn asked_item(term: &Term, collection: &Collection) -> Option<StoredItem> {
+    let Term::Item(key) = term else { return None };
+    collection.item(collection.id_of(key).ok()??).ok()?
+}
+
 /// The picture that a term asks with.
 fn asked_picture(term: &Term, collection: &Collection) -> Option<String> {
     let path = match term {
         Term::Image(path) => path.clone(),
-        Term::Item(key) => {
-            let item = collection.item(collection.id_of(key).ok()??).ok()??;
-            item.picture?.path
-        }
-        _ => return None,
+        term => asked_item(term, collection)?.picture?.path,
     };
     let name = escape(&term.name());
     Some(format!("<img src=\"{}\" alt=\"{name}\" title=\"{name}\">", thumbnail(&path)?))

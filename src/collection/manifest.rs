@@ -105,7 +105,8 @@ impl StoredItem {
     /// Whether both are the same to whoever searches: where a row or a file's clock has moved, nothing
     /// has changed.
     pub(super) fn same_item(&self, other: &Self) -> bool {
-        let picture = |item: &Self| item.picture.as_ref().map(|p| (p.hash.clone(), p.refused.clone()));
+        let picture =
+            |item: &Self| item.picture.as_ref().map(|p| (p.hash.clone(), p.refused.clone()));
         self.fields == other.fields && self.text == other.text && picture(self) == picture(other)
     }
 
