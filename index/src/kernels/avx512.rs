@@ -19,14 +19,14 @@ impl Avx512 {
 }
 
 impl Isa for Avx512 {
-    fn tile<const R: usize, const Q: usize, E: Element>(
+    fn tile<const R: usize, const Q: usize, const AHEAD: bool, E: Element>(
         self,
         rows: [&[E]; R],
         queries: [&[f32]; Q],
     ) -> [[f32; Q]; R] {
         // SAFETY: the processor must have AVX-512F, else it would meet an unknown instruction and
         // the process would end. `self` exists only where `detect` found it.
-        unsafe { tile(rows, queries) }
+        unsafe { tile::<R, Q, AHEAD, E>(rows, queries) }
     }
 
     fn products<E: Element>(self, rows: &[E], queries: &[&[f32]], out: &mut [f32]) {
@@ -35,7 +35,7 @@ impl Isa for Avx512 {
 }
 
 #[target_feature(enable = "avx512f")]
-fn tile<const R: usize, const Q: usize, E: Element>(
+fn tile<const R: usize, const Q: usize, const AHEAD: bool, E: Element>(
     rows: [&[E]; R],
     queries: [&[f32]; Q],
 ) -> [[f32; Q]; R] {
@@ -49,8 +49,8 @@ fn tile<const R: usize, const Q: usize, E: Element>(
             let q: [_; Q] = std::array::from_fn(|j| _mm512_loadu_ps(queries[j].as_ptr().add(at)));
             for i in 0..R {
                 let row = rows[i].as_ptr().add(at);
-                if Q == 1 {
-                    ahead(row.wrapping_add(R * rows[i].len()));
+                if AHEAD {
+                    ahead(row);
                 }
                 let row = if E::HALF {
                     _mm512_cvtph_ps(_mm256_loadu_si256(row.cast::<__m256i>()))

@@ -11,8 +11,9 @@
 //! says, they agree to the last bit, and so do one query and a batch, one thread and many, this
 //! machine and the next. Rankings follow.
 //!
-//! **Tiles.** One accumulator per row and query would leave the multipliers waiting for their own
-//! results, so several rows, and in a batch several queries, are walked together.
+//! **Tiles.** In a batch, several rows and several queries are walked together: a multiplier waits for
+//! nobody's result, and what is loaded once serves many products. A query alone takes row after row,
+//! since then memory decides, and that is fastest when read from front to back.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -28,6 +29,13 @@ use std::sync::LazyLock;
 
 /// The lanes that a sum is kept in.
 const LANES: usize = 16;
+
+/// How far ahead of the scan memory is asked.
+///
+/// The processor's own prefetching starts anew in each page, and a row of halves is a page or less. Against
+/// four rows at a time, one row with 16 KiB of foresight brought 100,000 x 2048 halves from 14.7 to 11.3 CPU ms,
+/// and singles from 29 to 23; 4 KiB is too short for halves, beyond 8 KiB little changes.
+const AHEAD_BYTES: usize = 16 << 10;
 
 /// A stored component: its bytes in little-endian order, so that any address will do.
 pub(crate) trait Element: Copy + Send + Sync + 'static {
@@ -52,8 +60,9 @@ impl Element for [u8; 2] {
 
 /// An instruction set. A value of an implementing type proves that this processor has it.
 trait Isa: Copy {
-    /// The similarities of `R` rows with `Q` queries, all of one length.
-    fn tile<const R: usize, const Q: usize, E: Element>(
+    /// The similarities of `R` rows with `Q` queries, all of one length. With `AHEAD`, memory is asked
+    /// for what stands [`AHEAD_BYTES`] further on.
+    fn tile<const R: usize, const Q: usize, const AHEAD: bool, E: Element>(
         self,
         rows: [&[E]; R],
         queries: [&[f32]; Q],
@@ -147,6 +156,9 @@ fn cover<const R: usize, const Q: usize, I: Isa, E: Element>(
     assert!(dimension > 0 && rows.len().is_multiple_of(dimension), "rows of another length");
     let count = rows.len() / dimension;
     assert_eq!(out.len(), count * queries.len(), "one place for each similarity");
+    if let [query] = queries {
+        return pass_by(isa, rows, query, out);
+    }
     let row = |r: usize| &rows[r * dimension..][..dimension];
 
     let mut r = 0;
@@ -157,6 +169,18 @@ fn cover<const R: usize, const Q: usize, I: Isa, E: Element>(
     }
     for r in r..count {
         strip::<1, Q, I, E>(isa, [row(r)], queries, out, count, r);
+    }
+}
+
+/// The similarities of all rows with one query.
+fn pass_by<I: Isa, E: Element>(isa: I, rows: &[E], query: &[f32], out: &mut [f32]) {
+    if let [similarity] = out {
+        // A row alone: what follows it will not be asked for.
+        [[*similarity]] = isa.tile::<1, 1, false, E>([rows], [query]);
+        return;
+    }
+    for (row, similarity) in rows.chunks_exact(query.len()).zip(out) {
+        [[*similarity]] = isa.tile::<1, 1, true, E>([row], [query]);
     }
 }
 
@@ -173,15 +197,15 @@ fn strip<const R: usize, const Q: usize, I: Isa, E: Element>(
     let (narrow, single) = rest.as_chunks::<2>();
     let mut q = 0;
     for queries in wide {
-        put(isa.tile(rows, *queries), &mut out[q * count..], count, r);
+        put(isa.tile::<R, Q, false, E>(rows, *queries), &mut out[q * count..], count, r);
         q += Q;
     }
     for queries in narrow {
-        put(isa.tile(rows, *queries), &mut out[q * count..], count, r);
+        put(isa.tile::<R, 2, false, E>(rows, *queries), &mut out[q * count..], count, r);
         q += 2;
     }
     for query in single {
-        put(isa.tile(rows, [*query]), &mut out[q * count..], count, r);
+        put(isa.tile::<R, 1, false, E>(rows, [*query]), &mut out[q * count..], count, r);
         q += 1;
     }
 }

@@ -21,14 +21,14 @@ impl Neon {
 }
 
 impl Isa for Neon {
-    fn tile<const R: usize, const Q: usize, E: Element>(
+    fn tile<const R: usize, const Q: usize, const AHEAD: bool, E: Element>(
         self,
         rows: [&[E]; R],
         queries: [&[f32]; Q],
     ) -> [[f32; Q]; R] {
         // SAFETY: the processor must have NEON, else it would meet an unknown instruction and the
         // process would end. `self` exists only where `detect` found it.
-        unsafe { tile(rows, queries) }
+        unsafe { tile::<R, Q, AHEAD, E>(rows, queries) }
     }
 
     fn products<E: Element>(self, rows: &[E], queries: &[&[f32]], out: &mut [f32]) {
@@ -53,7 +53,7 @@ fn widen(halves: uint16x4_t) -> float32x4_t {
 }
 
 #[target_feature(enable = "neon")]
-fn tile<const R: usize, const Q: usize, E: Element>(
+fn tile<const R: usize, const Q: usize, const AHEAD: bool, E: Element>(
     rows: [&[E]; R],
     queries: [&[f32]; Q],
 ) -> [[f32; Q]; R] {

@@ -8,7 +8,7 @@ use super::{Element, Isa, LANES, cover, fold};
 pub(crate) struct Scalar;
 
 impl Isa for Scalar {
-    fn tile<const R: usize, const Q: usize, E: Element>(
+    fn tile<const R: usize, const Q: usize, const AHEAD: bool, E: Element>(
         self,
         rows: [&[E]; R],
         queries: [&[f32]; Q],
