@@ -24,3 +24,8 @@ pub use catalogue::{Item, Rejection};
 pub use collection::{Collection, Indexer, Progress, Report, StoredItem};
 pub use encode::{Embedding, Modality};
 pub use search::{Hit, Hits, Part, Query, Receipt, Term};
+
+/// The README's example, compiled with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -97,46 +97,40 @@ pub(super) fn cushion(canvas: &mut Canvas, look: &Look) {
     canvas.line(&outline, edging.darker(0.5), 0.5, 0.9);
     match look.cut {
         0 => {
-            for (x, y, bx, by) in [
-                (55.0, 52.0, 76.0, 78.0),
-                (185.0, 52.0, 166.0, 76.0),
-                (55.0, 189.0, 78.0, 166.0),
-                (185.0, 189.0, 164.0, 166.0),
+            for dent in [
+                Pen::at(55.0, 52.0).bend(69.5, 65.0, 76.0, 78.0),
+                Pen::at(185.0, 52.0).bend(179.5, 64.0, 166.0, 76.0),
+                Pen::at(55.0, 189.0).bend(70.5, 177.5, 78.0, 166.0),
+                Pen::at(185.0, 189.0).bend(178.5, 177.5, 164.0, 166.0),
             ] {
-                canvas.fold(&Pen::at(x, y).bend((x + bx) / 2.0 + 4.0, (y + by) / 2.0, bx, by));
+                canvas.fold(&dent);
             }
-            look.sew(canvas, CENTRE, 122.0, 34.0);
         }
         1 => {
-            for (x, y) in [
-                (62.0, 72.0),
-                (178.0, 72.0),
-                (48.0, 140.0),
-                (192.0, 140.0),
-                (84.0, 186.0),
-                (156.0, 186.0),
-            ] {
-                let towards = |from: f32, to: f32| from + (to - from) * 0.42;
-                canvas.fold(&Pen::at(x, y).bend(
-                    towards(x, CENTRE) + 5.0,
-                    y,
-                    towards(x, CENTRE),
-                    towards(y, 122.0),
-                ));
-            }
+            gathers(canvas);
             canvas.part(&Pen::oval(CENTRE, 122.0, 7.0, 7.0), Fill::Colour(edging));
-            look.sew(canvas, CENTRE, 122.0, 34.0);
         }
         _ => {
-            for x in [54.0, 186.0] {
-                let side = if x < CENTRE { -8.0 } else { 8.0 };
+            for (x, side) in [(54.0, -8.0), (186.0, 8.0)] {
                 let seam = Pen::at(x, 80.0).bend(x + side, 126.0, x, 174.0);
                 canvas.line(&seam, edging, 1.0, 5.0);
                 canvas.stitch(&seam.placed(-side * 0.8, 0.0, 1.0), base.darker(0.5));
             }
             canvas.fold(&Pen::at(70.0, 92.0).bend(96.0, 100.0, 128.0, 94.0));
-            look.sew(canvas, CENTRE, 127.0, 32.0);
         }
+    }
+    let (y, radius) = if look.cut == 2 { (127.0, 32.0) } else { (122.0, 34.0) };
+    look.sew(canvas, CENTRE, y, radius);
+}
+
+/// Creases that run from the rim of a round cushion towards its button.
+fn gathers(canvas: &mut Canvas) {
+    let towards = |from: f32, to: f32| from + (to - from) * 0.42;
+    for (x, y) in
+        [(62.0, 72.0), (178.0, 72.0), (48.0, 140.0), (192.0, 140.0), (84.0, 186.0), (156.0, 186.0)]
+    {
+        let inner = towards(x, CENTRE);
+        canvas.fold(&Pen::at(x, y).bend(inner + 5.0, y, inner, towards(y, 122.0)));
     }
 }
 

@@ -10,94 +10,82 @@ fn shine(canvas: &mut Canvas, line: Pen, width: f32) {
     canvas.line(&line, LIGHT, 0.55, width);
 }
 
-/// Straight, rounded, or a tall tumbler with a lid of its own colour.
-pub(super) fn mug(canvas: &mut Canvas, look: &Look) {
-    let edging = look.edging();
-    let middle = if look.cut == 2 { CENTRE } else { 108.0 };
-    let (half, top, foot) =
-        [(52.0, 78.0, 46.0), (50.0, 86.0, 34.0), (44.0, 40.0, 32.0)][look.cut.min(2)];
-    if look.cut != 2 {
-        let low = if look.cut == 0 { 158.0 } else { 150.0 };
-        let handle = Pen::at(middle + half - 6.0, top + 20.0).curve(
-            middle + half + 46.0,
-            top + 10.0,
-            middle + half + 46.0,
-            low + 4.0,
-            middle + half - 8.0,
-            low,
-        );
-        canvas.cord(&handle, edging, 11.0);
+/// The measures of a mug: half its width at the rim and at the foot, the height of its rim, how far
+/// its belly swells, and where it stands between left and right.
+struct MugShape {
+    half: f32,
+    foot: f32,
+    top: f32,
+    bulge: f32,
+    middle: f32,
+}
+
+const MUGS: [MugShape; 3] = [
+    MugShape { half: 52.0, foot: 46.0, top: 78.0, bulge: 0.0, middle: 108.0 },
+    MugShape { half: 50.0, foot: 34.0, top: 86.0, bulge: 16.0, middle: 108.0 },
+    MugShape { half: 44.0, foot: 32.0, top: 40.0, bulge: 0.0, middle: CENTRE },
+];
+
+impl MugShape {
+    fn body(&self) -> Pen {
+        let (rim, foot) = (CENTRE - self.half, CENTRE - self.foot);
+        Pen::at(CENTRE, self.top + 11.0)
+            .bend(CENTRE - self.half * 0.6, self.top + 11.0, rim, self.top)
+            .curve(rim - self.bulge, self.top + 40.0, foot - self.bulge * 1.6, 170.0, foot, 180.0)
+            .bend(foot + 2.0, 190.0, foot + 16.0, 190.0)
+            .to(CENTRE, 190.0)
+            .mirror()
+            .placed(self.middle - CENTRE, 0.0, 1.0)
     }
-    let bulge = if look.cut == 1 { 16.0 } else { 0.0 };
-    let body = Pen::at(middle - half, top)
-        .curve(
-            middle - half - bulge,
-            top + 40.0,
-            middle - foot - bulge * 1.6,
-            170.0,
-            middle - foot,
-            180.0,
+
+    fn handle(&self) -> Pen {
+        let (side, low) = (self.middle + self.half, 158.0 - self.bulge / 2.0);
+        let reach = side + 46.0;
+        Pen::at(side - 6.0, self.top + 20.0).curve(
+            reach,
+            self.top + 10.0,
+            reach,
+            low + 4.0,
+            side - 8.0,
+            low,
         )
-        .bend(middle - foot + 2.0, 190.0, middle - foot + 16.0, 190.0)
-        .to(middle + foot - 16.0, 190.0)
-        .bend(middle + foot - 2.0, 190.0, middle + foot, 180.0)
-        .curve(
-            middle + foot + bulge * 1.6,
-            170.0,
-            middle + half + bulge,
-            top + 40.0,
-            middle + half,
-            top,
-        )
-        .bend(middle, top + 22.0, middle - half, top)
-        .close();
+    }
+}
+
+/// Straight, rounded, or a tall tumbler with a lid.
+pub(super) fn mug(canvas: &mut Canvas, look: &Look) {
+    let (edging, lidded) = (look.edging(), look.cut == 2);
+    let shape = &MUGS[look.cut.min(2)];
+    let &MugShape { half, foot, top, bulge, middle } = shape;
+    if !lidded {
+        canvas.cord(&shape.handle(), edging, 11.0);
+    }
+    let body = shape.body();
     canvas.part(&body, Fill::Cloth(0.0));
     if look.trim.is_some() {
-        let dip = Pen::at(0.0, 166.0).bend(middle - 20.0, 176.0, middle, 168.0).bend(
-            middle + 30.0,
-            160.0,
-            240.0,
-            168.0,
-        );
-        canvas.patch(&body, &dip.to(240.0, 240.0).to(0.0, 240.0).close(), edging, 0.95);
+        let dip = Pen::at(0.0, 166.0).bend(middle - 20.0, 176.0, middle, 168.0);
+        let dip = dip.bend(middle + 30.0, 160.0, 240.0, 168.0).to(240.0, 240.0).to(0.0, 240.0);
+        canvas.patch(&body, &dip.close(), edging, 0.95);
     }
     canvas.fade(&body, INK, (middle, 0.0, 0.0), (middle + half + 10.0, 0.0, 0.30));
     canvas.part(&Pen::oval(middle, top, half, 11.5), Fill::Colour(look.colours[0].lighter(0.45)));
-    let drink = if look.cut == 2 { edging } else { Rgb(112, 72, 48) };
-    canvas.flat(&Pen::oval(middle + 0.5, top + 2.0, half - 5.0, 8.0), drink, 1.0);
-    canvas.line(
-        &Pen::at(middle - half + 12.0, top + 1.0).bend(
-            middle - 12.0,
-            top - 5.0,
-            middle + 8.0,
-            top - 4.0,
-        ),
-        LIGHT,
-        0.35,
-        2.0,
-    );
-    if look.cut == 2 {
+    if lidded {
         canvas.part(&Pen::oval(middle, top - 3.0, half + 2.0, 11.0), Fill::Colour(edging));
         canvas.part(&Pen::card(middle - 8.0, top - 15.0, 16.0, 12.0, 5.0), Fill::Colour(edging));
     } else {
+        coffee(canvas, middle, top, half);
         steam(canvas, middle, top);
     }
-    shine(
-        canvas,
-        Pen::at(middle - half + 12.0, top + 26.0).bend(
-            middle - half + 10.0 - bulge * 0.7,
-            130.0,
-            middle - foot + 10.0,
-            160.0,
-        ),
-        5.0,
-    );
-    look.sew(
-        canvas,
-        middle + 8.0,
-        (top + 190.0) / 2.0 + 6.0,
-        if look.cut == 0 { 27.0 } else { 24.0 },
-    );
+    let (belly, low) = (middle - half + 10.0 - bulge * 0.7, middle - foot + 10.0);
+    shine(canvas, Pen::at(middle - half + 12.0, top + 26.0).bend(belly, 130.0, low, 160.0), 5.0);
+    let radius = if look.cut == 0 { 27.0 } else { 24.0 };
+    look.sew(canvas, middle + 8.0, top / 2.0 + 101.0, radius);
+}
+
+fn coffee(canvas: &mut Canvas, middle: f32, top: f32, half: f32) {
+    canvas.flat(&Pen::oval(middle + 0.5, top + 2.0, half - 5.0, 8.0), Rgb(112, 72, 48), 1.0);
+    let glint = Pen::at(middle - half + 12.0, top + 1.0);
+    canvas.line(&glint.bend(middle - 12.0, top - 5.0, middle + 8.0, top - 4.0), LIGHT, 0.35, 2.0);
 }
 
 fn steam(canvas: &mut Canvas, middle: f32, top: f32) {
