@@ -98,10 +98,10 @@ def measure(binary, rows, dimension, quick):
             drawn[case] = {w.name: cpu * 1e3 / batch for w, (cpu, _) in times.items() if w.name != "memory"}
             if batch == 1:
                 speeds.append([f"{threads} thread{'s' * (threads > 1)}"])
-                for worker, (_, wall) in times.items():
+                for worker, (cpu, _) in times.items():
                     size = rows * dimension * (2 if worker.name.endswith("16") else 4)
-                    speeds[-1].append(f"{size / wall / 1e9:.1f}")
-    table(["GB/s, one query", *(w.replace("memory", "reading alone") for w in workers)], speeds)
+                    speeds[-1].append(f"{size / cpu / 1e9:.1f}")
+    table(["GB a CPU second, one query", *(w.replace("memory", "reading alone") for w in workers)], speeds)
     for worker in workers.values():
         worker.process.stdin.close()
         worker.process.wait()
