@@ -5,11 +5,12 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::Error;
-use super::indexer::{Encoders, Progress, Report};
+use super::encoders::Encoders;
 use super::intake::Intake;
 use super::layout::Layout;
 use super::manifest::{EncoderEntry, Manifest, SegmentEntry, StoredItem};
 use super::pipeline::{Embedded, Outcome, hash};
+use super::report::{Progress, Report};
 use super::store::{Cached, ContentHash, Store};
 use crate::catalogue::Rejection;
 use crate::encode::{Fingerprint, Modality};

@@ -8,19 +8,20 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use lookalike_index::Precision;
-use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::Error;
 use super::commit::Commit;
+use super::encoders::Encoders;
 use super::intake::Intake;
 use super::layout::Layout;
-use super::manifest::{EncoderEntry, Manifest};
-use super::pipeline::{Busy, Pipeline};
+use super::manifest::Manifest;
+use super::pipeline::Pipeline;
+use super::report::{Progress, Report};
 use super::store::Store;
 use crate::catalogue::picture::PictureLimits;
 use crate::catalogue::{self, Entry};
-use crate::encode::{Encoder, Fingerprint, ImageEncoder, Modality, TextEncoder};
+use crate::encode::{ImageEncoder, Modality, TextEncoder};
 
 /// Fills a collection, or brings it up to date.
 ///
@@ -34,61 +35,6 @@ pub struct Indexer<'a> {
     change_encoder: bool,
     notes: Map<String, Value>,
     progress: Box<dyn FnMut(&Progress) + Send + 'a>,
-}
-
-/// The networks of a run, each with the name by which a search will find it again.
-#[derive(Default)]
-pub(super) struct Encoders {
-    pub(super) image: Option<(String, Arc<dyn ImageEncoder>)>,
-    pub(super) text: Option<(String, Arc<dyn TextEncoder>)>,
-}
-
-impl Encoders {
-    /// What a collection remembers of the encoder for a modality, and the function that it is.
-    pub(super) fn entry(&self, modality: Modality) -> Option<(EncoderEntry, Fingerprint)> {
-        let (model, encoder): (_, &dyn Encoder) = match modality {
-            Modality::Image => self.image.as_ref().map(|(model, e)| (model, &**e as _))?,
-            Modality::Text => self.text.as_ref().map(|(model, e)| (model, &**e as _))?,
-        };
-        Some((EncoderEntry::new(modality, model, encoder), encoder.fingerprint()))
-    }
-}
-
-/// How far a run has come.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct Progress {
-    /// Rows of the catalogue that are done with.
-    pub rows: u64,
-    /// Pictures that went through the network; the rest were known.
-    pub pictures_embedded: u64,
-    /// Texts that went through the network.
-    pub texts_embedded: u64,
-    /// Entries in the ledger.
-    pub rejected: u64,
-}
-
-/// What a run did.
-#[derive(Debug, Clone, Default, Serialize)]
-#[non_exhaustive]
-pub struct Report {
-    /// The generation that is current now.
-    pub generation: u32,
-    /// How many items the collection holds now.
-    pub items: u64,
-    /// Items that were not there before.
-    pub added: u64,
-    /// Items that were there and differ now.
-    pub updated: u64,
-    /// Items that left.
-    pub removed: u64,
-    /// Whether a new generation was published; `false` where the old one was right already.
-    pub published: bool,
-    /// Rows read and work done.
-    #[serde(flatten)]
-    pub progress: Progress,
-    /// Where the time went.
-    pub busy: Busy,
 }
 
 impl<'a> Indexer<'a> {

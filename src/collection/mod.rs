@@ -12,6 +12,8 @@ mod intake;
 mod layout;
 mod manifest;
 mod pipeline;
+mod readers;
+mod report;
 mod store;
 mod verify;
 
@@ -20,15 +22,15 @@ use std::path::{Path, PathBuf};
 use lookalike_index::Segment;
 
 pub use error::Error;
-pub use indexer::{Indexer, Progress, Report};
+pub use indexer::Indexer;
 pub use manifest::{EncoderEntry, Manifest, PictureRecord, SegmentEntry, StoredItem};
-pub use pipeline::Busy;
+pub use report::{Busy, Progress, Report};
 pub use verify::Soundness;
 
 use crate::catalogue::Rejection;
 use crate::encode::{Embedding, Modality};
-use encoders::Readers;
 use layout::Layout;
+use readers::Readers;
 use store::Store;
 
 /// How often a reader looks again when a writer publishes while it is opening.

@@ -12,12 +12,12 @@ use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rayon::prelude::*;
-use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::Error;
-use super::indexer::Encoders;
+use super::encoders::Encoders;
 use super::manifest::{PictureRecord, StoredItem};
+use super::report::Busy;
 use super::store::{Cached, ContentHash, Store};
 use crate::catalogue::picture::{PictureError, PictureLimits, decode_picture, read_picture};
 use crate::catalogue::{Item, Rejection};
@@ -66,22 +66,6 @@ pub(super) struct Embedded {
 pub(super) struct EmbeddedNow {
     pub(super) picture: bool,
     pub(super) text: bool,
-}
-
-/// Where a run's time went: seconds in which a thread was busy with it, summed over threads.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
-#[non_exhaustive]
-pub struct Busy {
-    /// Reading and hashing pictures.
-    pub read: f64,
-    /// Decoding pictures.
-    pub decode: f64,
-    /// Resizing and scaling pictures.
-    pub prepare: f64,
-    /// The image network. It uses several cores by itself, so this is wall time.
-    pub image_network: f64,
-    /// The text network, likewise.
-    pub text_network: f64,
 }
 
 #[derive(Default)]
