@@ -33,19 +33,15 @@ pub struct Args {
     catalogue: PathBuf,
     /// The collection to fill; made if it is not there
     collection: PathBuf,
-    #[command(flatten)]
-    reading: Reading,
-    #[command(flatten)]
-    models: Models,
     /// Remove items that the catalogue no longer has
     #[arg(long, env = "LOOKALIKE_PRUNE", value_parser = FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
     prune: bool,
-    /// Refuse pictures with more pixels than this; none of them is decoded
-    #[arg(long, value_name = "N", default_value_t = PictureLimits::default().max_pixels, env = "LOOKALIKE_MAX_PICTURE_PIXELS")]
-    max_picture_pixels: u64,
-    /// Refuse picture files with more bytes than this
-    #[arg(long, value_name = "N", default_value_t = PictureLimits::default().max_bytes, env = "LOOKALIKE_MAX_PICTURE_BYTES")]
-    max_picture_bytes: u64,
+    #[command(flatten)]
+    reading: Reading,
+    #[command(flatten)]
+    limits: Limits,
+    #[command(flatten)]
+    models: Models,
 }
 
 /// How the catalogue is read.
@@ -96,6 +92,18 @@ struct Reading {
     allow_outside: bool,
 }
 
+/// What is spent on one picture.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Limits")]
+struct Limits {
+    /// Refuse pictures with more pixels than this; none of them is decoded
+    #[arg(long, value_name = "N", default_value_t = PictureLimits::default().max_pixels, env = "LOOKALIKE_MAX_PICTURE_PIXELS")]
+    max_picture_pixels: u64,
+    /// Refuse picture files with more bytes than this
+    #[arg(long, value_name = "N", default_value_t = PictureLimits::default().max_bytes, env = "LOOKALIKE_MAX_PICTURE_BYTES")]
+    max_picture_bytes: u64,
+}
+
 /// The networks.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Encoders")]
@@ -142,8 +150,8 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
         .prune(args.prune)
         .change_encoder(args.models.change_encoder)
         .picture_limits(PictureLimits {
-            max_pixels: args.max_picture_pixels,
-            max_bytes: args.max_picture_bytes,
+            max_pixels: args.limits.max_picture_pixels,
+            max_bytes: args.limits.max_picture_bytes,
         })
         .note("catalogue", args.catalogue.display().to_string())
         .note("columns", noted(&columns));
