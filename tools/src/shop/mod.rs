@@ -1,7 +1,7 @@
 //! The drawn shop: a catalogue with pictures, and shoppers who buy and review.
 //!
 //! Flowing in: [`Settings`]. Flowing out: a directory of CSV files and pictures. Products come first and
-//! know nobody; shoppers look at products, reviews at purchases, and [`write`] puts all of it down.
+//! know nobody; shoppers look at products, reviews at purchases, and [`mod@write`] puts all of it down.
 
 pub mod calendar;
 pub mod interactions;
