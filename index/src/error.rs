@@ -80,6 +80,9 @@ pub enum Fault {
     /// Something stands between the sections.
     #[error("the gap before its section {0:?} is not zero")]
     Gap(String),
+    /// The graph says what no writer writes.
+    #[error("its graph is impossible: {0}")]
+    Graph(&'static str),
     /// An id is not above the one before it.
     #[error("the id of row {0} is not above the one before")]
     IdOrder(u32),
@@ -112,6 +115,12 @@ pub enum WriteError {
     #[error("the segment {} exists already: choose another name", path.display())]
     Exists {
         /// The file.
+        path: PathBuf,
+    },
+    /// The caller cancelled; nothing was written.
+    #[error("writing the segment {} was cancelled", path.display())]
+    Cancelled {
+        /// The file that was to be.
         path: PathBuf,
     },
     /// No segment holds vectors of this dimension.

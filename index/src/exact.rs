@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use crate::error::QueryError;
 use crate::neighbours::{Answer, Candidate, Neighbours, SearchOptions};
+use crate::rows::RowSet;
 use crate::top::Top;
 use crate::vectors::Vectors;
 
@@ -18,6 +19,9 @@ pub struct Exact<'a> {
 /// Queries that share one pass over the vectors. At 2048 dimensions these are 1 MB, what a
 /// core's second cache holds; more would come from farther away for every few rows.
 const QUERIES: usize = 128;
+
+/// Of so many rows one is asked for when fetching those alone beats reading all in a row.
+const FEW: usize = 4;
 
 /// What one thread has found, and its room for the similarities of a block.
 struct Progress {
@@ -33,6 +37,12 @@ impl<'a> Exact<'a> {
     /// Answers queries that have been checked, in one pass.
     fn pass(&self, queries: &[&[f32]], k: usize, options: &SearchOptions) -> Vec<Answer> {
         let rows = self.vectors.len();
+        let within = options.within.as_deref();
+        if let Some(within) = within
+            && within.count_below(rows) * FEW < rows
+        {
+            return queries.iter().map(|query| self.gather(query, k, options, within)).collect();
+        }
         let block = self.vectors.block_rows();
         let blocks = rows.div_ceil(block);
         let start = || Progress {
@@ -40,7 +50,7 @@ impl<'a> Exact<'a> {
             similarities: vec![0.0; block * queries.len()],
         };
         let look = |mut progress: Progress, b: usize| {
-            self.look(b * block..rows.min((b + 1) * block), queries, &mut progress);
+            self.look(b * block..rows.min((b + 1) * block), queries, within, &mut progress);
             progress
         };
         let done = if blocks < 2 {
@@ -53,13 +63,34 @@ impl<'a> Exact<'a> {
         done.tops.into_iter().map(answer).collect()
     }
 
+    /// Compares a query with the few rows that it asks for.
+    fn gather(&self, query: &[f32], k: usize, options: &SearchOptions, within: &RowSet) -> Answer {
+        let rows = self.vectors.len();
+        let mut top = Top::new(k.min(rows), options);
+        let mut looked_at = 0;
+        for row in within.iter().take_while(|&row| (row as usize) < rows) {
+            let (id, mut similarity) = (self.vectors.id(row as usize), 0.0);
+            let out = std::slice::from_mut(&mut similarity);
+            self.vectors.products(row as usize, 1, &[query], out);
+            top.offer(Candidate { row, id, similarity });
+            looked_at += 1;
+        }
+        Answer { candidates: top.into_candidates(), exact: true, looked_at }
+    }
+
     /// Compares some rows with all queries.
-    fn look(&self, rows: Range<usize>, queries: &[&[f32]], progress: &mut Progress) {
+    fn look(
+        &self,
+        rows: Range<usize>,
+        queries: &[&[f32]],
+        within: Option<&RowSet>,
+        progress: &mut Progress,
+    ) {
         let similarities = &mut progress.similarities[..rows.len() * queries.len()];
         self.vectors.products(rows.start, rows.len(), queries, similarities);
         for (top, similarities) in progress.tops.iter_mut().zip(similarities.chunks(rows.len())) {
             for (row, &similarity) in rows.clone().zip(similarities) {
-                if top.may_keep(similarity) {
+                if top.may_keep(similarity) && within.is_none_or(|rows| rows.contains(row as u32)) {
                     let id = self.vectors.id(row);
                     top.offer(Candidate { row: row as u32, id, similarity });
                 }

@@ -44,15 +44,21 @@
 
 mod error;
 mod exact;
+mod graph;
 mod kernels;
 mod neighbours;
+mod rows;
 mod segment;
 mod top;
 mod vectors;
 
 pub use error::{Error, Fault, QueryError, RowError, WriteError};
 pub use exact::Exact;
+pub use graph::{
+    Builder, CurvePoint, Graph, GraphOptions, OnProgress, Progress, Scratch, Stage,
+};
 pub use neighbours::{Answer, Candidate, Neighbours, SearchOptions};
+pub use rows::RowSet;
 pub use segment::{Precision, Segment, SegmentWriter};
 
 /// The name of the kernels that this processor runs: `avx512`, `avx2`, `neon` or `scalar`.

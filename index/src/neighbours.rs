@@ -1,10 +1,12 @@
 //! The seam: what whoever finds neighbours promises, be it the scan or a graph.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
 use crate::error::QueryError;
+use crate::rows::RowSet;
 
 /// Finds the rows most similar to a query.
 ///
@@ -38,12 +40,44 @@ pub trait Neighbours: Sync {
 pub struct SearchOptions {
     /// Leave out what is less similar than this.
     pub at_least: Option<f32>,
+    /// Find nothing but these rows.
+    pub within: Option<Arc<RowSet>>,
+    /// Look at every row, whoever searches.
+    pub exact: bool,
+    /// Find this part of the best, as far as the segment's curve knows how. Without it, .99.
+    pub recall: Option<f32>,
+    /// Keep so many rows in mind on a walk, whatever the curve says.
+    pub breadth: Option<usize>,
 }
 
 impl SearchOptions {
     /// Leaves out what is less similar than this.
     pub fn at_least(mut self, similarity: f32) -> Self {
         self.at_least = Some(similarity);
+        self
+    }
+
+    /// Finds nothing but these rows.
+    pub fn within(mut self, rows: Arc<RowSet>) -> Self {
+        self.within = Some(rows);
+        self
+    }
+
+    /// Looks at every row.
+    pub fn exact(mut self) -> Self {
+        self.exact = true;
+        self
+    }
+
+    /// Aims at finding this part of the best.
+    pub fn recall(mut self, recall: f32) -> Self {
+        self.recall = Some(recall);
+        self
+    }
+
+    /// Keeps so many rows in mind on a walk.
+    pub fn breadth(mut self, breadth: usize) -> Self {
+        self.breadth = Some(breadth);
         self
     }
 }

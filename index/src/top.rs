@@ -33,6 +33,15 @@ impl Top {
         similarity >= self.floor
     }
 
+    /// The similarity of the worst of the kept, once there are `k`.
+    #[inline]
+    pub(crate) fn worst(&self) -> Option<f32> {
+        match self.kept.len() < self.k {
+            true => None,
+            false => self.kept.peek().map(|worst| worst.0.similarity),
+        }
+    }
+
     /// Keeps the candidate if it is among the best so far.
     pub(crate) fn offer(&mut self, candidate: Candidate) {
         if self.k == 0 || !self.may_keep(candidate.similarity) {
@@ -109,7 +118,8 @@ mod tests {
         fn is_the_head_of_the_sorted_whole_however_it_is_split(
             similarities: Vec<u8>, k in 0usize..30, cut: prop::sample::Index, at_least: Option<i8>,
         ) {
-            let options = SearchOptions { at_least: at_least.map(|a| f32::from(a) / 128.0) };
+            let at_least = at_least.map(|a| f32::from(a) / 128.0);
+            let options = SearchOptions { at_least, ..SearchOptions::default() };
             let all = candidates(&similarities);
             let (left, right) = all.split_at(cut.index(all.len() + 1));
             let keep = |some: &[Candidate]| {

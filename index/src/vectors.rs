@@ -1,9 +1,13 @@
 //! The rows of a segment as numbers: a typed view over its bytes, made anew for each question.
 
+use half::f16;
+use half::slice::HalfFloatSliceExt;
 use rayon::prelude::*;
 
 use crate::error::QueryError;
+use crate::kernels::nibbles::ahead;
 use crate::kernels::{Element, Kernels};
+use crate::segment::Precision;
 
 /// The ids and vectors of a segment. Both are little-endian bytes at any address.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +25,20 @@ pub(crate) enum Rows<'a> {
 }
 
 impl<'a> Vectors<'a> {
+    /// A view of two sections of a segment.
+    pub(crate) fn new(
+        ids: &'a [u8],
+        dimension: usize,
+        precision: Precision,
+        components: &'a [u8],
+    ) -> Self {
+        let rows = match precision {
+            Precision::F32 => Rows::F32(components.as_chunks().0),
+            Precision::F16 => Rows::F16(components.as_chunks().0),
+        };
+        Vectors { ids: ids.as_chunks().0, dimension, rows }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.ids.len()
     }
@@ -45,7 +63,20 @@ impl<'a> Vectors<'a> {
         let range = row * self.dimension..(row + 1) * self.dimension;
         match self.rows {
             Rows::F32(rows) => rows[range].iter().map(|x| x.to_f32()).collect(),
-            Rows::F16(rows) => rows[range].iter().map(|x| x.to_f32()).collect(),
+            Rows::F16(rows) => {
+                let halves: Vec<f16> = rows[range].iter().map(|x| f16::from_le_bytes(*x)).collect();
+                halves.to_f32_vec()
+            }
+        }
+    }
+
+    /// Asks memory for a row that will be needed soon.
+    #[inline]
+    pub(crate) fn ahead(&self, row: usize) {
+        let range = row * self.dimension..(row + 1) * self.dimension;
+        match self.rows {
+            Rows::F32(rows) => ahead(rows[range].as_flattened()),
+            Rows::F16(rows) => ahead(rows[range].as_flattened()),
         }
     }
 

@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use super::Precision;
 use crate::error::Fault;
+use crate::graph::GraphLayout;
 
 /// The newest format that we read, and the one that we write.
 pub(crate) const VERSION: u32 = 1;
@@ -26,6 +27,7 @@ const ENTRY: usize = 32;
 pub(super) const VECTORS: [u8; 4] = *b"VECS";
 pub(super) const IDS: [u8; 4] = *b"IDS ";
 pub(super) const LABEL: [u8; 4] = *b"LABL";
+pub(super) const GRAPH: [u8; 4] = *b"GRPH";
 
 /// Why bytes are not a segment of ours.
 #[derive(Debug, PartialEq)]
@@ -64,12 +66,14 @@ pub(super) struct Layout {
     pub(super) vectors: Range<usize>,
     pub(super) ids: Range<usize>,
     pub(super) label: Range<usize>,
+    /// The graph, if there is one.
+    pub(super) graph: Option<(Range<usize>, GraphLayout)>,
     /// All sections, also those that only a later version knows, in the order of the file.
     pub(super) sections: Vec<Section>,
 }
 
 /// Where the table of so many sections ends. The first of them starts at the next boundary.
-pub(super) fn table_end(sections: usize) -> usize {
+pub(super) const fn table_end(sections: usize) -> usize {
     HEADER + sections * ENTRY
 }
 
@@ -139,21 +143,33 @@ impl Layout {
             _ => return Err(Fault::Header("no such precision").into()),
         };
         let sections = sections(bytes, header)?;
-        let layout = Layout {
+        let mut layout = Layout {
             rows,
             dimension,
             precision,
             vectors: find(&sections, VECTORS, "VECS")?.range.clone(),
             ids: find(&sections, IDS, "IDS")?.range.clone(),
             label: find(&sections, LABEL, "LABL")?.range.clone(),
+            graph: None,
             sections,
         };
         layout.check_lengths()?;
+        layout.graph = layout.read_graph(bytes)?;
         let label = find(&layout.sections, LABEL, "LABL")?;
         if crc32fast::hash(&bytes[layout.label.clone()]) != label.checksum {
             return Err(Fault::SectionChecksum(label.name()).into());
         }
         Ok(layout)
+    }
+
+    /// The graph's layout: the one section that may be missing.
+    fn read_graph(&self, bytes: &[u8]) -> Result<Option<(Range<usize>, GraphLayout)>, Fault> {
+        if self.sections.iter().all(|section| section.kind != GRAPH) {
+            return Ok(None);
+        }
+        let range = find(&self.sections, GRAPH, "GRPH")?.range.clone();
+        let graph = GraphLayout::read(&bytes[range.clone()], self.rows, self.dimension)?;
+        Ok(Some((range, graph)))
     }
 
     fn check_lengths(&self) -> Result<(), Fault> {

@@ -15,7 +15,9 @@ use memmap2::Mmap;
 
 use crate::error::{Error, Fault, QueryError};
 use crate::exact::Exact;
-use crate::vectors::{Rows, Vectors};
+use crate::graph::Graph;
+use crate::neighbours::Neighbours;
+use crate::vectors::Vectors;
 use format::Layout;
 
 pub(crate) use format::{MAX_DIMENSION, MAX_LABEL};
@@ -150,6 +152,20 @@ impl<B: AsRef<[u8]>> Segment<B> {
         ((row as usize) < self.len()).then(|| self.vectors().row(row as usize))
     }
 
+    /// The graph of this segment, if it was written with one.
+    pub fn graph(&self) -> Option<Graph<'_>> {
+        let (range, layout) = self.layout.graph.as_ref()?;
+        Some(Graph::new(self.vectors(), layout, self.section(range)))
+    }
+
+    /// Whoever is the fastest to find neighbours in this segment.
+    pub fn neighbours(&self) -> Box<dyn Neighbours + '_> {
+        match self.graph() {
+            Some(graph) => Box::new(graph),
+            None => Box::new(self.exact()),
+        }
+    }
+
     /// The exact scan over this segment.
     pub fn exact(&self) -> Exact<'_> {
         Exact::new(self.vectors())
@@ -182,13 +198,7 @@ impl<B: AsRef<[u8]>> Segment<B> {
 
     fn vectors(&self) -> Vectors<'_> {
         let components = self.section(&self.layout.vectors);
-        Vectors {
-            ids: self.section(&self.layout.ids).as_chunks().0,
-            dimension: self.layout.dimension,
-            rows: match self.layout.precision {
-                Precision::F32 => Rows::F32(components.as_chunks().0),
-                Precision::F16 => Rows::F16(components.as_chunks().0),
-            },
-        }
+        let ids = self.section(&self.layout.ids);
+        Vectors::new(ids, self.layout.dimension, self.layout.precision, components)
     }
 }

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use super::format::{self, Layout, Section};
 use crate::error::Fault;
+use crate::graph;
 use crate::vectors::Vectors;
 
 /// How far the length of an accepted vector may be from one.
@@ -20,6 +21,9 @@ pub(super) fn verify(bytes: &[u8], layout: &Layout, vectors: &Vectors<'_>) -> Re
         if checksum(&bytes[section.range.clone()]) != section.checksum {
             return Err(Fault::SectionChecksum(section.name()));
         }
+    }
+    if let Some((range, graph)) = &layout.graph {
+        graph::verify(graph, &bytes[range.clone()], layout.rows)?;
     }
     check_ids(vectors)?;
     match (0..vectors.len()).into_par_iter().find_map_first(|row| damage(vectors, row)) {

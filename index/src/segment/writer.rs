@@ -9,15 +9,25 @@ use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use half::slice::HalfFloatSliceExt;
+use memmap2::Mmap;
 use tempfile::NamedTempFile;
 
 use super::Precision;
-use super::format::{self, ALIGNMENT, IDS, LABEL, MAX_DIMENSION, MAX_LABEL, Section, VECTORS};
+use super::format::{self, ALIGNMENT, GRAPH, IDS, LABEL, MAX_DIMENSION, MAX_LABEL, Section, VECTORS};
 use super::verify::{NORM_TOLERANCE, norm};
 use crate::error::{RowError, WriteError};
+use crate::graph::{self, Failure, GraphOptions, OnProgress};
+use crate::vectors::Vectors;
 
-/// The sections that we write.
-const SECTIONS: usize = 3;
+/// The sections that we write at most. A table of three ends at the same boundary as one of four, so that
+/// the first section starts at the same place with a graph and without.
+const SECTIONS: usize = 4;
+const _: () = assert!(
+    format::table_end(3).next_multiple_of(ALIGNMENT) == format::table_end(SECTIONS).next_multiple_of(ALIGNMENT)
+);
+
+/// A graph that the caller wants.
+type Wanted<'a, 'b> = (&'a GraphOptions, &'a mut OnProgress<'b>);
 
 /// Writes a segment. Dropped before [`finish`](Self::finish), it leaves nothing behind.
 ///
@@ -106,8 +116,28 @@ impl SegmentWriter {
     }
 
     /// Publishes the segment: when this returns, the whole file is on the medium under its name.
-    pub fn finish(mut self) -> Result<(), WriteError> {
-        self.complete().map_err(|source| self.io(source))?;
+    pub fn finish(self) -> Result<(), WriteError> {
+        self.publish(None)
+    }
+
+    /// As [`finish`](Self::finish), with a graph, if there are enough rows for one to pay.
+    ///
+    /// `on_progress` hears how far the work has come, and cancels it by breaking: then nothing is
+    /// left behind.
+    pub fn finish_with_graph(
+        self,
+        options: &GraphOptions,
+        on_progress: &mut OnProgress<'_>,
+    ) -> Result<(), WriteError> {
+        let wanted = self.rows >= options.from_rows.max(1);
+        self.publish(wanted.then_some((options, on_progress)))
+    }
+
+    fn publish(mut self, graph: Option<Wanted<'_, '_>>) -> Result<(), WriteError> {
+        self.complete(graph).map_err(|failure| match failure {
+            Failure::Cancelled => WriteError::Cancelled { path: self.path.clone() },
+            Failure::Io(source) => self.io(source),
+        })?;
         let SegmentWriter { path, file, .. } = self;
         let io = |source| WriteError::Io { path: path.clone(), source };
         let file = file.inner.into_inner().map_err(|error| io(error.into_error()))?;
@@ -140,11 +170,11 @@ impl SegmentWriter {
     }
 
     /// Writes what follows the vectors, and then, at the start, where everything lies.
-    fn complete(&mut self) -> io::Result<()> {
+    fn complete(&mut self, graph: Option<Wanted<'_, '_>>) -> Result<(), Failure> {
         let vectors = self.file.section(VECTORS);
         // A write that failed may have left part of a row.
         if vectors.range.len() != self.rows * self.dimension * self.precision.bytes() {
-            return Err(io::Error::other("an earlier write failed"));
+            return Err(io::Error::other("an earlier write failed").into());
         }
         self.file.next_section()?;
         self.ids.flush()?;
@@ -159,15 +189,51 @@ impl SegmentWriter {
         }
         let ids = self.file.section(IDS);
         if ids.range.len() != self.rows * 4 {
-            return Err(io::Error::other("an earlier write failed"));
+            return Err(io::Error::other("an earlier write failed").into());
         }
         self.file.next_section()?;
         self.file.write(&self.label)?;
-        let sections = [vectors, ids, self.file.section(LABEL)];
+        let mut sections = vec![vectors, ids, self.file.section(LABEL)];
+        if let Some((options, on_progress)) = graph {
+            self.file.next_section()?;
+            self.write_graph(&sections, options, on_progress)?;
+            sections.push(self.file.section(GRAPH));
+        }
         let header = format::write(self.rows, self.dimension, self.precision, &sections);
         self.file.inner.seek(SeekFrom::Start(0))?;
         self.file.inner.write_all(&header)?;
-        self.file.inner.flush()
+        Ok(self.file.inner.flush()?)
+    }
+
+    /// Writes a graph over the vectors, which are read back from the file.
+    fn write_graph(
+        &mut self,
+        sections: &[Section],
+        options: &GraphOptions,
+        on_progress: &mut OnProgress<'_>,
+    ) -> Result<(), Failure> {
+        let map = self.map()?;
+        let bytes = |section: &Section| &map[section.range.clone()];
+        let vectors = Vectors::new(
+            bytes(&sections[1]),
+            self.dimension,
+            self.precision,
+            bytes(&sections[0]),
+        );
+        let file = &mut self.file;
+        graph::write(&vectors, options, on_progress, |bytes| file.write(bytes))?;
+        let whole = self.map()?;
+        let body = &whole[self.file.start..self.file.end];
+        let rest = graph::measure(&vectors, body, options, on_progress)?;
+        Ok(self.file.write(&rest)?)
+    }
+
+    /// What was written so far.
+    fn map(&mut self) -> io::Result<Mmap> {
+        self.file.inner.flush()?;
+        // SAFETY: nobody may truncate or change what is mapped. The file has a name that nobody else knows,
+        // and we only append to it while the map stands. Worst case as for `Segment::open`.
+        unsafe { Mmap::map(self.file.inner.get_ref().as_file()) }
     }
 
     fn io(&self, source: io::Error) -> WriteError {

@@ -1,0 +1,103 @@
+//! Measures a fresh graph: how good its estimates are, and how much walks of which breadth find.
+//!
+//! The queries are made up: a row, moved by half the difference of two of its neighbours. So they lie where
+//! rows lie, but are none; a row itself would be found too easily.
+
+use super::build::{Cancelled, OnProgress, Random, Stage, tell};
+use super::curve::{BREADTHS, Curve, slack};
+use super::layout::View;
+use super::walk::{Reach, Scratch, walk};
+use crate::exact::Exact;
+use crate::kernels::Kernels;
+use crate::kernels::nibbles::NEIGHBOURS;
+use crate::neighbours::{Answer, Neighbours, SearchOptions};
+use crate::top::Top;
+use crate::vectors::Vectors;
+
+const QUERIES: usize = 256;
+/// The recall is that of the ten best.
+const K: usize = 10;
+
+pub(super) fn measure(
+    vectors: &Vectors<'_>,
+    view: &View<'_>,
+    seed: u64,
+    on_progress: &mut OnProgress<'_>,
+) -> Result<Curve, Cancelled> {
+    tell(on_progress, Stage::Tuning, 0, QUERIES)?;
+    let queries = queries(vectors, view, seed);
+    let each: Vec<&[f32]> = queries.chunks(vectors.dimension).collect();
+    let options = SearchOptions::default();
+    // The queries fit the vectors, so there is always an answer.
+    let truths = Exact::new(*vectors).search_batch(&each, K, &options).unwrap_or_default();
+    let mut scratch = Scratch::default();
+    let error = error(vectors, view, &each, &truths, &mut scratch);
+    let mut found = [0usize; BREADTHS.len()];
+    for (q, (query, truth)) in each.iter().zip(&truths).enumerate() {
+        if q % 16 == 0 {
+            tell(on_progress, Stage::Tuning, q, QUERIES)?;
+        }
+        for (&breadth, found) in BREADTHS.iter().zip(&mut found) {
+            let breadth = breadth as usize;
+            let reach = Reach { breadth, slack: slack(error, breadth), within: None };
+            let mut top = Top::new(K.min(vectors.len()), &options);
+            walk(view, vectors, query, reach, &mut top, &mut scratch);
+            let candidates = top.into_candidates();
+            *found += truth.candidates.iter().filter(|best| candidates.contains(best)).count();
+        }
+    }
+    tell(on_progress, Stage::Tuning, QUERIES, QUERIES)?;
+    let all = truths.iter().map(|truth| truth.candidates.len()).sum::<usize>().max(1);
+    let recalls = found.map(|found| found as f32 / all as f32);
+    Ok(Curve { error, recalls })
+}
+
+fn queries(vectors: &Vectors<'_>, view: &View<'_>, seed: u64) -> Vec<f32> {
+    let mut random = Random::new(seed ^ 0x7475_6e65);
+    let mut queries = Vec::with_capacity(QUERIES * vectors.dimension);
+    for _ in 0..QUERIES {
+        let row = random.below(vectors.len());
+        let links = view.block(row as u32).links;
+        let mut neighbour = || {
+            let link = u32::from_le_bytes(links[random.below(NEIGHBOURS)]);
+            vectors.row(link as usize)
+        };
+        let (one, other) = (neighbour(), neighbour());
+        let moved = one.iter().zip(other).map(|(one, other)| (one - other) / 2.0);
+        queries.extend(vectors.row(row).iter().zip(moved).map(|(x, moved)| x + moved));
+    }
+    queries
+}
+
+/// The root mean square error of estimates around the best rows.
+fn error(
+    vectors: &Vectors<'_>,
+    view: &View<'_>,
+    queries: &[&[f32]],
+    truths: &[Answer],
+    scratch: &mut Scratch,
+) -> f32 {
+    let kernels = Kernels::best();
+    let (mut sum, mut count) = (0.0f64, 0usize);
+    let mut estimates = [0.0; NEIGHBOURS];
+    for (query, truth) in queries.iter().zip(truths) {
+        scratch.prepare(kernels, view, query);
+        for best in &truth.candidates {
+            let block = view.block(best.row);
+            let table = scratch.table();
+            kernels.estimates(table, block.codes, block.scales, best.similarity, &mut estimates);
+            for (link, estimate) in block.links.iter().zip(estimates) {
+                let to = u32::from_le_bytes(*link);
+                if to == best.row {
+                    continue;
+                }
+                let mut similarity = 0.0;
+                let out = std::slice::from_mut(&mut similarity);
+                vectors.products(to as usize, 1, &[query], out);
+                sum += f64::from(estimate - similarity).powi(2);
+                count += 1;
+            }
+        }
+    }
+    (sum / count.max(1) as f64).sqrt().min(1.0) as f32
+}

@@ -1,0 +1,125 @@
+//! A set of rows: what a filter lets pass.
+
+/// A set of rows of one segment, one bit each.
+///
+/// ```
+/// use lookalike_index::RowSet;
+///
+/// let in_stock: RowSet = [3, 8, 1_000].into_iter().collect();
+/// assert!(in_stock.contains(8) && !in_stock.contains(9));
+/// assert_eq!(in_stock.len(), 3);
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RowSet {
+    words: Vec<u64>,
+}
+
+impl RowSet {
+    /// The rows below `rows`.
+    pub fn all(rows: usize) -> Self {
+        let mut words = vec![u64::MAX; rows / 64];
+        words.extend((rows % 64 > 0).then(|| (1 << (rows % 64)) - 1));
+        RowSet { words }
+    }
+
+    /// Adds a row.
+    pub fn insert(&mut self, row: u32) {
+        let word = row as usize / 64;
+        if word >= self.words.len() {
+            self.words.resize(word + 1, 0);
+        }
+        self.words[word] |= 1 << (row % 64);
+    }
+
+    /// Takes a row out.
+    pub fn remove(&mut self, row: u32) {
+        if let Some(word) = self.words.get_mut(row as usize / 64) {
+            *word &= !(1 << (row % 64));
+        }
+    }
+
+    /// Whether a row is in the set.
+    #[inline]
+    pub fn contains(&self, row: u32) -> bool {
+        self.words.get(row as usize / 64).is_some_and(|word| word >> (row % 64) & 1 == 1)
+    }
+
+    /// How many rows are in the set.
+    pub fn len(&self) -> usize {
+        self.words.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
+    /// Whether none are.
+    pub fn is_empty(&self) -> bool {
+        self.words.iter().all(|&word| word == 0)
+    }
+
+    /// The rows, ascending.
+    pub fn iter(&self) -> impl Iterator<Item = u32> {
+        self.words.iter().enumerate().flat_map(|(w, &word)| {
+            let ones = std::iter::successors(Some(word), |rest| Some(rest & rest.wrapping_sub(1)));
+            ones.take_while(|&rest| rest > 0).map(move |rest| w as u32 * 64 + rest.trailing_zeros())
+        })
+    }
+
+    /// Keeps only the rows that are in both.
+    pub fn intersect(&mut self, other: &RowSet) {
+        self.words.truncate(other.words.len());
+        for (word, other) in self.words.iter_mut().zip(&other.words) {
+            *word &= other;
+        }
+    }
+
+    /// How many of the rows are below `rows`.
+    pub(crate) fn count_below(&self, rows: usize) -> usize {
+        let whole = rows / 64;
+        let ones = |words: &[u64]| words.iter().map(|word| word.count_ones() as usize).sum::<usize>();
+        if self.words.len() <= whole {
+            return ones(&self.words);
+        }
+        let rest = self.words[whole] & ((1 << (rows % 64)) - 1);
+        ones(&self.words[..whole]) + rest.count_ones() as usize
+    }
+}
+
+impl FromIterator<u32> for RowSet {
+    fn from_iter<I: IntoIterator<Item = u32>>(rows: I) -> Self {
+        let mut set = RowSet::default();
+        rows.into_iter().for_each(|row| set.insert(row));
+        set
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn is_a_set(rows: BTreeSet<u16>, others: BTreeSet<u16>, gone: u16, below: u16) {
+            let collect = |rows: &BTreeSet<u16>| rows.iter().map(|&row| u32::from(row)).collect::<RowSet>();
+            let mut set = collect(&rows);
+            set.remove(gone.into());
+            let mut rows = rows;
+            rows.remove(&gone);
+            prop_assert_eq!(set.iter().collect::<Vec<_>>(), rows.iter().map(|&r| u32::from(r)).collect::<Vec<_>>());
+            prop_assert_eq!((set.len(), set.is_empty()), (rows.len(), rows.is_empty()));
+            prop_assert_eq!(set.count_below(below.into()), rows.range(..below).count());
+            prop_assert_eq!(set.contains(below.into()), rows.contains(&below));
+            set.intersect(&collect(&others));
+            let both: Vec<u32> = rows.intersection(&others).map(|&r| u32::from(r)).collect();
+            prop_assert_eq!(set.iter().collect::<Vec<_>>(), both);
+        }
+    }
+
+    #[test]
+    fn all_are_those_below() {
+        for rows in [0, 1, 63, 64, 65, 200] {
+            assert!(RowSet::all(rows).iter().eq(0..rows as u32));
+        }
+    }
+}
