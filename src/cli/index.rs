@@ -14,6 +14,7 @@ use lookalike::catalogue::{Catalogue, CatalogueOptions, Columns, Format};
 use lookalike::collection::Error as CollectionError;
 use lookalike::encode::store::Model;
 use lookalike::{Collection, Indexer, Modality, PictureLimits, Progress, Report};
+use lookalike_index::Stage;
 use serde_json::{Value, json};
 
 use super::{Common, Outcome, SKIPPED};
@@ -276,6 +277,16 @@ fn count(bar: &ProgressBar, args: &Args) {
 }
 
 fn show(bar: &ProgressBar, done: &Progress) {
+    if let Some(graph) = &done.graph {
+        let doing = match graph.stage {
+            Stage::Linking => "linking",
+            Stage::Coding => "coding",
+            _ => "measuring",
+        };
+        bar.set_length(graph.of as u64);
+        bar.set_position(graph.done as u64);
+        return bar.set_message(format!("{doing} {} vectors", graph.modality));
+    }
     bar.set_position(done.rows);
     let rate = done.rows as f64 / bar.elapsed().as_secs_f64().max(0.1);
     let left_out = match done.rejected {

@@ -50,9 +50,15 @@ pub struct Args {
     /// Write a contact sheet of the hits: one HTML file, with pictures
     #[arg(long, value_name = "FILE", env = "LOOKALIKE_HTML")]
     html: Option<PathBuf>,
-    /// Compare every item (what is always done today)
+    /// Compare every item, however many there are
     #[arg(long, env = "LOOKALIKE_EXACT", value_parser = clap::builder::FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
     exact: bool,
+    /// Find this part of the best in a large collection [default: 0.99]
+    #[arg(long, value_name = "PART", env = "LOOKALIKE_RECALL")]
+    recall: Option<f32>,
+    /// Keep so many items in mind on a graph's walk, whatever recall that gives
+    #[arg(long, value_name = "N", env = "LOOKALIKE_EF")]
+    ef: Option<usize>,
 }
 
 /// What to be similar to.
@@ -73,12 +79,7 @@ struct Terms {
 pub fn run(args: &Args, common: &Common) -> Outcome {
     let collection = Collection::open(&args.collection)?.with_models(common.models()?);
     let terms = args.terms.in_order();
-    let query = terms
-        .iter()
-        .fold(Query::new(), |query, term| query.term(term.clone()))
-        .weight(Modality::Image, args.image_weight)
-        .weight(Modality::Text, args.text_weight)
-        .top(args.top);
+    let query = args.query(&terms);
     let start = Instant::now();
     let hits = collection.search(&query)?;
     let elapsed = start.elapsed();
@@ -112,6 +113,27 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
     Ok(if hits.hits.is_empty() { ExitCode::from(NOTHING) } else { ExitCode::SUCCESS })
 }
 
+impl Args {
+    fn query(&self, terms: &[Term]) -> Query {
+        let mut query = terms
+            .iter()
+            .fold(Query::new(), |query, term| query.term(term.clone()))
+            .weight(Modality::Image, self.image_weight)
+            .weight(Modality::Text, self.text_weight)
+            .top(self.top);
+        if self.exact {
+            query = query.exact();
+        }
+        if let Some(recall) = self.recall {
+            query = query.recall(recall);
+        }
+        if let Some(breadth) = self.ef {
+            query = query.breadth(breadth);
+        }
+        query
+    }
+}
+
 impl Terms {
     fn in_order(&self) -> Vec<Term> {
         let images = self.image.iter().cloned().map(Term::Image);
@@ -142,7 +164,8 @@ fn table(hits: &Hits, words: &Words) -> Table {
         ];
         let receipt = hit.receipt.parts.iter().map(|part| match (part.cosine, part.rank) {
             (Some(cosine), Some(rank)) => format!("{cosine:.3} (#{rank})"),
-            _ => "none".to_owned(),
+            (Some(cosine), None) => format!("{cosine:.3}"),
+            (None, _) => "none".to_owned(),
         });
         table.row(columns.into_iter().chain(receipt));
     }

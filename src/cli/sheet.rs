@@ -83,11 +83,11 @@ fn card(place: usize, hit: &Hit, words: &Words) -> String {
 /// One line of a receipt: the cosine as a bar, its value and rank as words, the whole sum on hovering.
 fn bar(part: &Part) -> String {
     let modality = part.modality;
-    let (width, value) = match (part.cosine, part.rank) {
-        (Some(cosine), Some(rank)) => {
-            (cosine.clamp(0.0, 1.0) * 100.0, format!("{cosine:.2} #{rank}"))
-        }
-        _ => (0.0, "none".to_owned()),
+    let width = part.cosine.unwrap_or(0.0).clamp(0.0, 1.0) * 100.0;
+    let value = match (part.cosine, part.rank) {
+        (Some(cosine), Some(rank)) => format!("{cosine:.2} #{rank}"),
+        (Some(cosine), None) => format!("{cosine:.2}"),
+        (None, _) => "none".to_owned(),
     };
     let sum = match part.cosine {
         Some(cosine) => format!("{:.2} × {cosine:.3} = {:.3}", part.weight, part.share),

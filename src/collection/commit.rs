@@ -1,6 +1,8 @@
 //! What a run changes, written as it goes and published at its end.
 
-use lookalike_index::{Precision, SegmentWriter};
+use std::ops::ControlFlow;
+
+use lookalike_index::{GraphOptions, Precision, SegmentWriter};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
@@ -10,10 +12,17 @@ use super::intake::Intake;
 use super::layout::Layout;
 use super::manifest::{EncoderEntry, Manifest, SegmentEntry, StoredItem};
 use super::pipeline::{Embedded, Outcome, hash};
-use super::report::{Progress, Report};
+use super::report::{GraphProgress, Progress, Report};
 use super::store::{Cached, ContentHash, Store};
 use crate::catalogue::Rejection;
 use crate::encode::{Fingerprint, Modality};
+
+/// How files of vectors are written, and who hears of it.
+pub(super) struct VectorOptions<'a> {
+    pub(super) precision: Precision,
+    pub(super) graph: GraphOptions,
+    pub(super) progress: Box<dyn FnMut(&Progress) + Send + 'a>,
+}
 
 /// The generation that a run is writing.
 pub(super) struct Commit<'a> {
@@ -127,8 +136,8 @@ impl<'a> Commit<'a> {
         mut self,
         layout: &Layout,
         encoders: &Encoders,
-        precision: Precision,
         notes: Map<String, Value>,
+        vectors: &mut VectorOptions,
     ) -> Result<Report, Error> {
         let ledger_digest = format!("{:x}", self.ledger.finalize_reset());
         if let Some(old) = &self.old {
@@ -149,9 +158,7 @@ impl<'a> Commit<'a> {
             let published = self.old.as_ref().and_then(|old| old.segment(modality));
             match published {
                 Some(entry) if !self.stale.contains(&modality) => segments.push(entry.clone()),
-                _ => {
-                    segments.extend(self.write_segment(layout, encoder, fingerprint, precision)?)
-                }
+                _ => segments.extend(self.write_segment(layout, encoder, fingerprint, vectors)?),
             }
         }
         let manifest = Manifest {
@@ -179,13 +186,13 @@ impl<'a> Commit<'a> {
         layout: &Layout,
         encoder: EncoderEntry,
         fingerprint: Fingerprint,
-        precision: Precision,
+        options: &mut VectorOptions,
     ) -> Result<Option<SegmentEntry>, Error> {
         let file = Layout::segment_name(self.generation, encoder.modality);
         let path = layout.segment(&file);
         let label = encoder.label();
         let mut writer =
-            SegmentWriter::create(&path, encoder.dimension, precision, label.as_bytes())?;
+            SegmentWriter::create(&path, encoder.dimension, options.precision, label.as_bytes())?;
         let mut vectors = 0;
         for row in self.store.items::<StoredItem>(self.generation)? {
             let (id, _, stored) = row?;
@@ -198,7 +205,14 @@ impl<'a> Commit<'a> {
         if vectors == 0 {
             return Ok(None);
         }
-        writer.finish()?;
+        let mut progress = self.report.progress;
+        writer.finish_with_graph(&options.graph, &mut |built| {
+            let (modality, stage) = (encoder.modality, built.stage);
+            let graph = GraphProgress { modality, stage, done: built.done, of: built.total };
+            progress.graph = Some(graph);
+            (options.progress)(&progress);
+            ControlFlow::Continue(())
+        })?;
         Ok(Some(SegmentEntry { file, vectors, encoder }))
     }
 }

@@ -7,11 +7,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use lookalike_index::Precision;
+use lookalike_index::{GraphOptions, Precision};
 use serde_json::{Map, Value};
 
 use super::Error;
-use super::commit::Commit;
+use super::commit::{Commit, VectorOptions};
 use super::encoders::Encoders;
 use super::intake::Intake;
 use super::layout::Layout;
@@ -30,11 +30,10 @@ pub struct Indexer<'a> {
     path: PathBuf,
     encoders: Encoders,
     limits: PictureLimits,
-    precision: Precision,
+    vectors: VectorOptions<'a>,
     prune: bool,
     change_encoder: bool,
     notes: Map<String, Value>,
-    progress: Box<dyn FnMut(&Progress) + Send + 'a>,
 }
 
 impl<'a> Indexer<'a> {
@@ -44,11 +43,14 @@ impl<'a> Indexer<'a> {
             path: path.into(),
             encoders: Encoders::default(),
             limits: PictureLimits::default(),
-            precision: Precision::F16,
+            vectors: VectorOptions {
+                precision: Precision::F16,
+                graph: GraphOptions::default(),
+                progress: Box::new(|_| ()),
+            },
             prune: false,
             change_encoder: false,
             notes: Map::new(),
-            progress: Box::new(|_| ()),
         }
     }
 
@@ -72,7 +74,13 @@ impl<'a> Indexer<'a> {
 
     /// Stores vectors in this precision; half precision unless told otherwise.
     pub fn precision(mut self, precision: Precision) -> Self {
-        self.precision = precision;
+        self.vectors.precision = precision;
+        self
+    }
+
+    /// How the graphs of large collections are built.
+    pub fn graph(mut self, options: GraphOptions) -> Self {
+        self.vectors.graph = options;
         self
     }
 
@@ -95,9 +103,9 @@ impl<'a> Indexer<'a> {
         self
     }
 
-    /// Calls back as rows are finished, from a thread of the run.
+    /// Calls back as rows are finished and graphs grow, from a thread of the run.
     pub fn progress(mut self, callback: impl FnMut(&Progress) + Send + 'a) -> Self {
-        self.progress = Box::new(callback);
+        self.vectors.progress = Box::new(callback);
         self
     }
 
@@ -126,7 +134,7 @@ impl<'a> Indexer<'a> {
         let pipeline = Pipeline::new(&store, &self.encoders, &self.limits);
         let mut sink = |outcome| {
             commit.take(outcome)?;
-            (self.progress)(commit.progress());
+            (self.vectors.progress)(commit.progress());
             Ok(())
         };
         let mut busy = pipeline.run(entries.into_iter().map(|e| intake.step(e)), &mut sink)?;
@@ -136,7 +144,7 @@ impl<'a> Indexer<'a> {
         if self.prune {
             commit.prune(&intake)?;
         }
-        let report = commit.publish(&layout, &self.encoders, self.precision, self.notes)?;
+        let report = commit.publish(&layout, &self.encoders, self.notes, &mut self.vectors)?;
         Ok(Report { busy, ..report })
     }
 

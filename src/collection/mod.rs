@@ -24,7 +24,7 @@ use lookalike_index::Segment;
 pub use error::Error;
 pub use indexer::Indexer;
 pub use manifest::{EncoderEntry, Manifest, PictureRecord, SegmentEntry, StoredItem};
-pub use report::{Busy, Progress, Report};
+pub use report::{Busy, GraphProgress, Progress, Report};
 pub use verify::Soundness;
 
 use crate::catalogue::Rejection;

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::encode::Modality;
+
 /// How far a run has come.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -14,6 +16,23 @@ pub struct Progress {
     pub texts_embedded: u64,
     /// Entries in the ledger.
     pub rejected: u64,
+    /// The graph that is being built, after all rows are done.
+    #[serde(skip)]
+    pub graph: Option<GraphProgress>,
+}
+
+/// How far the building of a graph has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct GraphProgress {
+    /// Over whose vectors.
+    pub modality: Modality,
+    /// What the builder is doing.
+    pub stage: lookalike_index::Stage,
+    /// So much of it is done,
+    pub done: usize,
+    /// of so much.
+    pub of: usize,
 }
 
 /// What a run did.

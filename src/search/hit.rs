@@ -50,7 +50,8 @@ pub struct Part {
     pub weight: f32,
     /// How similar the item is to the term; `None` where the item has nothing of this modality.
     pub cosine: Option<f32>,
-    /// The item's place if this part alone decided, from 1.
+    /// The item's place if this part alone decided, from 1; `None` where it has none, or where it lies
+    /// farther back than an approximate search looked.
     pub rank: Option<u32>,
     /// `weight * cosine`, and 0 where there is no cosine.
     pub share: f32,

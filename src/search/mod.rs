@@ -1,9 +1,10 @@
 //! Queries become hits.
 //!
 //! Flowing in: a [`Query`]. It is resolved to vectors (terms through the collection's encoders, items
-//! from its own vectors), compared with every item and fused. Flowing out: [`Hits`], each hit with a
+//! from its own vectors), compared with items and fused. Flowing out: [`Hits`], each hit with a
 //! receipt.
 
+mod candidates;
 mod fusion;
 mod hit;
 mod query;
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 use crate::catalogue::picture::{PictureError, PictureLimits, decode_picture, read_picture};
 use crate::collection::{self, Collection};
 use crate::encode::{self, Embedding, Modality};
+use candidates::Found;
 use fusion::QueryPart;
 
 /// Why a query could not be answered.
@@ -74,12 +76,19 @@ pub enum Error {
 }
 
 impl Collection {
-    /// Answers a query exactly: every item is compared.
+    /// Answers a query.
+    ///
+    /// Small collections are compared whole. In large ones graphs propose candidates, deep enough that
+    /// the fused order is as exact as the graphs are, unless [`Query::exact`] asks for everything.
     pub fn search(&self, query: &Query) -> Result<Hits, Error> {
         let (parts, asked) = self.resolve(query)?;
         let excluded: &[u32] = if query.keep_asked { &[] } else { &asked };
-        let fused = fusion::fuse(&parts, query.top, excluded)
-            .map_err(|source| Error::Vector { term: part_names(&parts), source })?;
+        let found = match query.options.exact {
+            true => candidates::scan(&parts, query.top, excluded),
+            false => candidates::propose(&parts, query.top, excluded, &query.options),
+        };
+        let Found { fused, exact, looked_at } =
+            found.map_err(|source| Error::Vector { term: part_names(&parts), source })?;
         let hits = fused
             .into_iter()
             .map(|found| {
@@ -87,8 +96,7 @@ impl Collection {
                 Ok(Hit { id: found.id, score: found.score, receipt: found.receipt, item })
             })
             .collect::<Result<_, Error>>()?;
-        let looked_at = parts.iter().map(|part| part.segment.len()).sum();
-        Ok(Hits { hits, exact: true, looked_at })
+        Ok(Hits { hits, exact, looked_at })
     }
 
     /// The parts of a query with their final weights, and the items that it names.

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use lookalike_index::SearchOptions;
+
 use crate::encode::{Embedding, Modality};
 
 /// A question to a collection, put together term by term.
@@ -19,6 +21,7 @@ pub struct Query {
     pub(super) weights: [(Modality, f32); 2],
     pub(super) top: usize,
     pub(super) keep_asked: bool,
+    pub(super) options: SearchOptions,
 }
 
 /// One thing to be similar to.
@@ -57,6 +60,7 @@ impl Query {
             weights: Modality::ALL.map(|modality| (modality, 1.0)),
             top: 10,
             keep_asked: false,
+            options: SearchOptions::default(),
         }
     }
 
@@ -101,6 +105,26 @@ impl Query {
     /// Whether items that the query names may be among the hits. They may not unless told so.
     pub fn keep_asked(mut self, keep: bool) -> Self {
         self.keep_asked = keep;
+        self
+    }
+
+    /// Compares every item, however many there are.
+    pub fn exact(mut self) -> Self {
+        self.options = self.options.exact();
+        self
+    }
+
+    /// Which part of the best is to be found in a large collection, .99 unless said otherwise. More takes
+    /// longer.
+    pub fn recall(mut self, recall: f32) -> Self {
+        self.options = self.options.recall(recall);
+        self
+    }
+
+    /// How many items a graph's walk keeps in mind, in place of what the wanted recall takes by the
+    /// segment's own measurement.
+    pub fn breadth(mut self, breadth: usize) -> Self {
+        self.options = self.options.breadth(breadth);
         self
     }
 

@@ -99,7 +99,8 @@ impl Scratch {
         let (mut base, mut widest) = (0.0f32, 0.0f32);
         for ends in view.starts.windows(2) {
             let mut products = [0.0f32; SLOT];
-            for (points, &x) in view.points[ends[0]..ends[1]].iter().zip(&on_axes[ends[0]..ends[1]]) {
+            for (points, &x) in view.points[ends[0]..ends[1]].iter().zip(&on_axes[ends[0]..ends[1]])
+            {
                 for (product, point) in products.iter_mut().zip(points) {
                     *product += f32::from_le_bytes(*point) * x;
                 }

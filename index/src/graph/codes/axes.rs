@@ -38,10 +38,12 @@ fn bytes(values: &[f32]) -> Vec<[u8; 4]> {
 /// The product of each of `count` rows with each query: for each query, `count` numbers.
 fn products(rows: &[[u8; 4]], queries: &[f32], length: usize, count: usize) -> Vec<f32> {
     let mut out = vec![0.0; queries.len() / length * count];
-    out.par_chunks_mut(count * 16).zip(queries.par_chunks(length * 16)).for_each(|(out, queries)| {
-        let queries: Vec<&[f32]> = queries.chunks(length).collect();
-        Kernels::best().products(rows, &queries, out);
-    });
+    out.par_chunks_mut(count * 16).zip(queries.par_chunks(length * 16)).for_each(
+        |(out, queries)| {
+            let queries: Vec<&[f32]> = queries.chunks(length).collect();
+            Kernels::best().products(rows, &queries, out);
+        },
+    );
     out
 }
 
