@@ -3,7 +3,8 @@
 mod support;
 
 use lookalike::{Collection, Hits, Item, Modality, Query};
-use support::{Both, pictured};
+use lookalike_index::GraphOptions;
+use support::{Both, entries, pictured};
 
 const NOUNS: [&str; 6] = ["shirt", "mug", "lamp", "hat", "scarf", "boot"];
 const WORDS: [&str; 8] = ["red", "striped", "wool", "summer", "tall", "soft", "old", "small"];
@@ -38,7 +39,8 @@ fn open() -> (tempfile::TempDir, Collection) {
     let directory = tempfile::tempdir().unwrap();
     let both = Both::default();
     let path = directory.path().join("shop");
-    both.index(&path, items(directory.path()));
+    let graphs = GraphOptions::default().from_rows(1000);
+    both.indexer(&path).graph(graphs).run(entries(items(directory.path()))).unwrap();
     let collection = both.open(&path);
     (directory, collection)
 }
