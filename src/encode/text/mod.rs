@@ -5,12 +5,16 @@
 //! vector (architecture, pooling, longest input, lower-casing) is read from the checkpoint's own files;
 //! what we do not know how to honour is an error, never ignored.
 //!
-//! The way of a sentence: `tokens` cuts it into word pieces, `transformer` makes one vector a piece,
-//! `pooling` makes one of them all. `layout` reads the files, `parameters` finds the weights in them.
+//! The way of a sentence: `tokens` cuts it into word pieces, `network` makes one vector a piece, be it as
+//! the tensors of `transformer` or in the `fused` passes of a CPU, `pooling` makes one of them all. `layout`
+//! reads the files, `parameters` finds the weights in them.
 
+mod fused;
 mod layout;
+mod network;
 mod parameters;
 mod pooling;
+mod positions;
 mod sentence_bert;
 #[cfg(test)]
 pub(super) mod tests;

@@ -4,8 +4,10 @@ use std::path::Path;
 
 use candle_core::{Device, Result as Computed, Tensor};
 use candle_nn::{Linear, Module};
+use rayon::prelude::*;
 
 use super::layout::{Dense, Layout, Tail, malformed};
+use super::network::Network;
 use super::parameters::Parameters;
 use super::pooling::{Pooling, pool};
 use super::tokens::Tokens;
@@ -14,15 +16,12 @@ use crate::encode::{Embedding, Encoder, Error, Fingerprint, TextEncoder, Weights
 
 /// Texts that are tokenised at once: bounds the memory that a long list takes.
 const TEXTS_AT_ONCE: usize = 4096;
-/// Tokens that go through the network at once (or one text, if it is longer): enough for the products
-/// to run at full speed, few enough to bound the intermediate values.
-const TOKENS_AT_ONCE: usize = 1024;
 
 /// A text encoder of the Sentence-BERT family.
 pub(super) struct SentenceBert {
     name: &'static str,
     tokens: Tokens,
-    network: Transformer,
+    network: Network,
     pooling: Vec<Pooling>,
     tail: Vec<TailModule>,
     dimension: usize,
@@ -47,6 +46,7 @@ impl SentenceBert {
         let parameters = Parameters::find(&weights, device, "embeddings.word_embeddings.weight")?;
         let (vocabulary, longest) = (tokens.vocabulary()?, recipe.max_tokens);
         let network = Transformer::load(&parameters, recipe.shape, vocabulary, longest)?;
+        let network = Network::new(network)?;
         let mut tail = Vec::with_capacity(recipe.tail.len());
         for module in recipe.tail {
             tail.push(match module {
@@ -87,34 +87,48 @@ impl SentenceBert {
         let tokenised = self.tokens.encode(texts)?;
         let mut order: Vec<usize> = (0..texts.len()).collect();
         order.sort_by_key(|&text| tokenised[text].len());
+        let most = self.network.piece(tokenised.iter().map(Vec::len).sum());
+        let pieces = pieces(&order, &tokenised, most);
+        let encode = |texts: &[usize]| self.encode_piece(texts, &tokenised);
+        let rows: Vec<Vec<Vec<f32>>> = if self.network.is_per_core() {
+            pieces.into_par_iter().map(encode).collect::<Computed<_>>()?
+        } else {
+            pieces.into_iter().map(encode).collect::<Computed<_>>()?
+        };
         let mut embeddings: Vec<Option<Embedding>> = vec![None; texts.len()];
-        let mut rest = order.as_slice();
-        while !rest.is_empty() {
-            let (batch, others) = rest.split_at(batch_of(rest, &tokenised));
-            rest = others;
-            let ids: Vec<u32> = batch.iter().flat_map(|&text| &tokenised[text]).copied().collect();
-            let runs: Vec<Run> = batch
-                .chunk_by(|&a, &b| tokenised[a].len() == tokenised[b].len())
-                .map(|run| Run { texts: run.len(), length: tokenised[run[0]].len() })
-                .collect();
-            let rows = self.forward(&ids, &runs)?.to_vec2::<f32>()?;
-            for (&text, row) in batch.iter().zip(rows) {
-                embeddings[text] = Some(Embedding::new(row)?);
-            }
+        for (text, row) in order.into_iter().zip(rows.into_iter().flatten()) {
+            embeddings[text] = Some(Embedding::new(row)?);
         }
         Ok(embeddings.into_iter().flatten().collect())
     }
+
+    /// One row a text; `texts` are in the order of their lengths.
+    fn encode_piece(&self, texts: &[usize], tokenised: &[Vec<u32>]) -> Computed<Vec<Vec<f32>>> {
+        let ids: Vec<u32> = texts.iter().flat_map(|&text| &tokenised[text]).copied().collect();
+        let runs: Vec<Run> = texts
+            .chunk_by(|&a, &b| tokenised[a].len() == tokenised[b].len())
+            .map(|run| Run { texts: run.len(), length: tokenised[run[0]].len() })
+            .collect();
+        self.forward(&ids, &runs)?.to_vec2()
+    }
 }
 
-/// How many of the next texts go through the network together: as many as have room, at least one.
-fn batch_of(texts: &[usize], tokenised: &[Vec<u32>]) -> usize {
-    let mut room = TOKENS_AT_ONCE;
-    let fits = |&&text: &&usize| {
-        let left = room.checked_sub(tokenised[text].len());
-        room = left.unwrap_or(room);
-        left.is_some()
-    };
-    texts.iter().take_while(fits).count().max(1)
+/// Cuts a list of texts into pieces of at most so many tokens, or of one text that has more.
+fn pieces<'a>(texts: &'a [usize], tokenised: &[Vec<u32>], most: usize) -> Vec<&'a [usize]> {
+    let mut pieces = Vec::new();
+    let mut rest = texts;
+    while !rest.is_empty() {
+        let mut room = most;
+        let fits = |&&text: &&usize| {
+            let left = room.checked_sub(tokenised[text].len());
+            room = left.unwrap_or(room);
+            left.is_some()
+        };
+        let (piece, others) = rest.split_at(rest.iter().take_while(fits).count().max(1));
+        pieces.push(piece);
+        rest = others;
+    }
+    pieces
 }
 
 impl Encoder for SentenceBert {

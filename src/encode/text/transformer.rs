@@ -4,16 +4,19 @@
 //! There is no padding: all texts' tokens are rows of one matrix, so that every product is over real
 //! tokens only, and attention, the one place where texts must not mix, goes through the runs of texts
 //! of equal length. A text's vectors therefore do not depend on what else is in the batch.
+//!
+//! Here it stands as tensors, for any device; `fused` takes it over on a CPU.
 
 use candle_core::{D, Result, Tensor};
 use candle_nn::{LayerNorm, Linear, Module, ops};
 use serde::Serialize;
 
 use super::parameters::Parameters;
+use super::positions::{BUCKETS, bucket, position_ids};
 use crate::encode::Error;
 
 /// All of the network but its weights.
-#[derive(Serialize)]
+#[derive(Serialize, Clone, Copy)]
 pub(super) struct Shape {
     pub family: Family,
     pub layers: usize,
@@ -70,24 +73,26 @@ impl Run {
     }
 }
 
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Transformer {
-    shape: Shape,
-    words: Tensor,
-    positions: Tensor,
-    norm: LayerNorm,
-    layers: Vec<Layer>,
+    pub shape: Shape,
+    pub words: Tensor,
+    pub positions: Tensor,
+    pub norm: LayerNorm,
+    pub layers: Vec<Layer>,
     /// One row a bucket of distances, one column a head.
-    distance_bias: Option<Tensor>,
+    pub distance_bias: Option<Tensor>,
 }
 
-struct Layer {
+#[cfg_attr(test, derive(Clone))]
+pub(super) struct Layer {
     /// Queries, already scaled by one over the root of the head's width; keys; values.
-    query_key_value: Linear,
-    attention_output: Linear,
-    attention_norm: LayerNorm,
-    up: Linear,
-    down: Linear,
-    norm: LayerNorm,
+    pub query_key_value: Linear,
+    pub attention_output: Linear,
+    pub attention_norm: LayerNorm,
+    pub up: Linear,
+    pub down: Linear,
+    pub norm: LayerNorm,
 }
 
 impl Transformer {
@@ -129,7 +134,7 @@ impl Transformer {
     pub fn forward(&self, ids: &[u32], runs: &[Run]) -> Result<Tensor> {
         let device = self.words.device();
         let rows = Tensor::new(ids, device)?;
-        let positions = Tensor::new(self.position_ids(ids, runs), device)?;
+        let positions = Tensor::new(position_ids(self.shape.family, ids, runs), device)?;
         let words = self.words.index_select(&rows, 0)?;
         let mut x = self.norm.forward(&(words + self.positions.index_select(&positions, 0)?)?)?;
         let biases = runs.iter().map(|run| self.bias(run.length)).collect::<Result<Vec<_>>>()?;
@@ -137,29 +142,6 @@ impl Transformer {
             x = layer.forward(&x, runs, &biases, &self.shape)?;
         }
         Ok(x)
-    }
-
-    /// Counts from the family's first position; MPNet does not count padding tokens, which can stand
-    /// in a text if somebody writes `<pad>`.
-    fn position_ids(&self, ids: &[u32], runs: &[Run]) -> Vec<u32> {
-        let mut positions = Vec::with_capacity(ids.len());
-        let lengths = runs.iter().flat_map(|run| std::iter::repeat_n(run.length, run.texts));
-        let mut rest = ids;
-        for length in lengths {
-            let (text, others) = rest.split_at(length);
-            rest = others;
-            let mut next = self.shape.family.first_position() as u32;
-            for &id in text {
-                match self.shape.family {
-                    Family::MpNet { pad } if id == pad => positions.push(pad),
-                    _ => {
-                        positions.push(next);
-                        next += 1;
-                    }
-                }
-            }
-        }
-        positions
     }
 
     /// What distance adds to the scores between the tokens of a text: `(1, heads, length, length)`.
@@ -252,22 +234,4 @@ fn attend(rows: &Tensor, run: Run, bias: Option<&Tensor>, shape: &Shape) -> Resu
     }
     let attended = ops::softmax_last_dim(&scores)?.matmul(&value)?;
     attended.transpose(1, 2)?.reshape((run.tokens(), shape.hidden))
-}
-
-const BUCKETS: usize = 32;
-
-/// The bucket of a distance from query to key: one for each distance below 8, then wider and wider
-/// ones up to 128, and one for all beyond; keys after the query have the upper half.
-pub(super) fn bucket(distance: i64) -> u32 {
-    const HALF: u32 = BUCKETS as u32 / 2;
-    const EXACT: u32 = HALF / 2;
-    let after = if distance > 0 { HALF } else { 0 };
-    let far = u32::try_from(distance.unsigned_abs()).unwrap_or(u32::MAX);
-    if far < EXACT {
-        return after + far;
-    }
-    // In f32, as the reference does.
-    let octaves = (far as f32 / EXACT as f32).ln() / 16f32.ln();
-    let wider = EXACT + (octaves * (HALF - EXACT) as f32) as u32;
-    after + wider.min(HALF - 1)
 }

@@ -1,0 +1,299 @@
+//! Matrix products whose right side is laid out for them beforehand.
+//!
+//! In: [`Rows`] of a matrix, wherever they stand, and [`Panels`], the other matrix cut into strips of
+//! [`WIDTH`] columns that lie in the order in which they are read. Out: one row a row, bias added.
+//!
+//! Weights are laid out once, at load. Against the crate `gemm`, which lays out both sides at every
+//! call, the products of a MiniLM over 128 tokens run 1.3 to 2.6 times as fast (250 to 264 GF/s against 101 to 191,
+//! AVX-512 in both, one thread).
+
+use super::tile;
+use super::{Isa, Set};
+
+/// Columns of a panel: two AVX-512 registers.
+pub(super) const WIDTH: usize = 32;
+
+/// Rows of equal length, some distance apart.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::encode) struct Rows<'a> {
+    /// Long enough for all that follows: `new` sees to it, and `value` relies on it.
+    values: &'a [f32],
+    stride: usize,
+    count: usize,
+    length: usize,
+}
+
+impl<'a> Rows<'a> {
+    /// `count` rows of `length` values, each `stride` after the one before.
+    ///
+    /// # Panics
+    /// Where `values` does not hold them.
+    pub fn new(values: &'a [f32], stride: usize, count: usize, length: usize) -> Self {
+        let last = count.checked_sub(1).map(|last| last.checked_mul(stride));
+        let end = last.map_or(Some(0), |last| last?.checked_add(length));
+        assert!(end.is_some_and(|end| end <= values.len()), "fewer values than the rows have");
+        Rows { values, stride, count, length }
+    }
+
+    pub fn count(self) -> usize {
+        self.count
+    }
+
+    pub fn length(self) -> usize {
+        self.length
+    }
+
+    /// One of them.
+    pub fn row(self, row: usize) -> &'a [f32] {
+        &self.values[row * self.stride..][..self.length]
+    }
+
+    /// Some of them.
+    fn part(self, first: usize, count: usize) -> Self {
+        Rows::new(&self.values[first * self.stride..], self.stride, count, self.length)
+    }
+
+    /// One value.
+    ///
+    /// # Safety
+    /// `row` is below the count and `column` below the length.
+    #[inline(always)]
+    pub unsafe fn value(self, row: usize, column: usize) -> f32 {
+        // SAFETY: the index must be within `values`, or we would read beyond them. `new` made sure that
+        // the last value of the last row is, and the caller that this one is no later.
+        unsafe { *self.values.get_unchecked(row * self.stride + column) }
+    }
+}
+
+/// A matrix and a bias, laid out as the right side of a product.
+#[derive(Debug, Default, Clone)]
+pub(in crate::encode) struct Panels {
+    inputs: usize,
+    outputs: usize,
+    /// Panel by panel, input by input; columns beyond the outputs are zero.
+    values: Vec<[f32; WIDTH]>,
+    /// Panel by panel.
+    bias: Vec<[f32; WIDTH]>,
+}
+
+impl Panels {
+    /// A linear layer as networks store it: one row of weights an output, one bias an output.
+    pub fn of_linear(weight: Rows<'_>, bias: &[f32]) -> Self {
+        assert_eq!(weight.count(), bias.len(), "one bias an output");
+        let mut panels = Panels::default();
+        panels.set_transposed(weight);
+        for (panel, bias) in panels.bias.iter_mut().zip(bias.chunks(WIDTH)) {
+            panel[..bias.len()].copy_from_slice(bias);
+        }
+        panels
+    }
+
+    /// Becomes the matrix that has these rows as its columns, without bias.
+    pub fn set_transposed(&mut self, columns: Rows<'_>) {
+        self.clear(columns.length(), columns.count());
+        for output in 0..self.outputs {
+            let panel = &mut self.values[output / WIDTH * self.inputs..][..self.inputs];
+            for (values, &value) in panel.iter_mut().zip(columns.row(output)) {
+                values[output % WIDTH] = value;
+            }
+        }
+    }
+
+    /// Becomes the matrix that has these rows, without bias.
+    pub fn set(&mut self, rows: Rows<'_>) {
+        self.clear(rows.count(), rows.length());
+        for input in 0..self.inputs {
+            for (panel, values) in rows.row(input).chunks(WIDTH).enumerate() {
+                self.values[panel * self.inputs + input][..values.len()].copy_from_slice(values);
+            }
+        }
+    }
+
+    fn clear(&mut self, inputs: usize, outputs: usize) {
+        (self.inputs, self.outputs) = (inputs, outputs);
+        let panels = outputs.div_ceil(WIDTH);
+        for (values, count) in [(&mut self.values, panels * inputs), (&mut self.bias, panels)] {
+            values.clear();
+            values.resize(count, [0.0; WIDTH]);
+        }
+    }
+
+    pub fn outputs(&self) -> usize {
+        self.outputs
+    }
+}
+
+/// `out = rows panels + bias`, each row of `out` one `stride` after the one before.
+///
+/// # Panics
+/// Where the rows are not as long as the panels ask, or `out` has no room.
+pub(in crate::encode) fn multiply(
+    isa: Isa,
+    rows: Rows<'_>,
+    panels: &Panels,
+    out: &mut [f32],
+    stride: usize,
+) {
+    assert_eq!(rows.length(), panels.inputs, "rows of another length");
+    if rows.count() == 0 || panels.inputs == 0 {
+        return;
+    }
+    let most = isa.tile_rows();
+    // Tiles of even height: 16 rows as 8 and 8 keep the multipliers busier than 12 and 4.
+    let tiles = rows.count().div_ceil(most);
+    let bounds = |tile: usize| tile * rows.count() / tiles;
+    // Panels are the outer loop: one stays in the first or second cache while all rows come by.
+    for (panel, bias) in panels.bias.iter().enumerate() {
+        let first = panel * WIDTH;
+        let columns = WIDTH.min(panels.outputs - first);
+        let panel = &panels.values[panel * panels.inputs..][..panels.inputs];
+        for tile in 0..tiles {
+            let (start, end) = (bounds(tile), bounds(tile + 1));
+            let rows = rows.part(start, end - start);
+            let out = &mut out[start * stride + first..];
+            if columns == WIDTH {
+                isa.tile(rows, panel, bias, out, stride);
+                continue;
+            }
+            let mut whole = [[0.0; WIDTH]; MOST_ROWS];
+            isa.tile(rows, panel, bias, whole.as_flattened_mut(), WIDTH);
+            for (row, whole) in whole[..rows.count()].iter().enumerate() {
+                out[row * stride..][..columns].copy_from_slice(&whole[..columns]);
+            }
+        }
+    }
+}
+
+/// The most rows that any tile has.
+const MOST_ROWS: usize = 12;
+
+impl Isa {
+    /// The rows of a whole tile.
+    fn tile_rows(self) -> usize {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512 => tile::avx512::ROWS,
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2 => tile::avx2::ROWS,
+            Set::Portable => tile::portable::ROWS,
+        }
+    }
+
+    fn tile(
+        self,
+        rows: Rows<'_>,
+        panel: &[[f32; WIDTH]],
+        bias: &[f32; WIDTH],
+        out: &mut [f32],
+        stride: usize,
+    ) {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the processor must have AVX-512F, else it would meet an unknown instruction and
+            // the process would end. This `Isa` exists only where `available` found it.
+            Set::Avx512 => unsafe { tile::avx512::tile(rows, panel, bias, out, stride) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above, for AVX2 and FMA.
+            Set::Avx2 => unsafe { tile::avx2::tile(rows, panel, bias, out, stride) },
+            Set::Portable => tile::portable::tile(rows, panel, bias, out, stride),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::noise;
+    use super::*;
+
+    /// `rows` by a matrix with the rows `weight`, in `f64`.
+    fn naive(rows: Rows<'_>, weight: Rows<'_>, bias: &[f32]) -> Vec<f64> {
+        let dot = |a: &[f32], b: &[f32]| -> f64 {
+            a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()
+        };
+        (0..rows.count())
+            .flat_map(|r| {
+                (0..weight.count())
+                    .map(move |o| dot(rows.row(r), weight.row(o)) + f64::from(bias[o]))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn equals_the_plain_sum_for_odd_shapes_on_every_instruction_set() {
+        for isa in Isa::available() {
+            for (count, inputs, outputs) in
+                [(1, 1, 1), (5, 7, 31), (11, 33, 32), (13, 16, 33), (25, 100, 96), (40, 3, 70)]
+            {
+                let (stride, out_stride) = (inputs + 3, outputs + 5);
+                let x = noise(count * stride, 1);
+                let rows = Rows::new(&x, stride, count, inputs);
+                let w = noise(outputs * inputs, 2);
+                let weight = Rows::new(&w, inputs, outputs, inputs);
+                let bias = noise(outputs, 3);
+                let theirs = naive(rows, weight, &bias);
+
+                let mut out = vec![9.0; count * out_stride];
+                multiply(isa, rows, &Panels::of_linear(weight, &bias), &mut out, out_stride);
+                for (row, (ours, theirs)) in
+                    out.chunks(out_stride).zip(theirs.chunks(outputs)).enumerate()
+                {
+                    for (&ours, theirs) in ours.iter().zip(theirs) {
+                        let error = (f64::from(ours) - theirs).abs();
+                        assert!(error < 1e-5, "{isa:?} {count}x{inputs}x{outputs} row {row}");
+                    }
+                    assert_eq!(ours[outputs..], [9.0; 5], "written beyond the row");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_has_the_same_bits_alone_and_among_others() {
+        for isa in Isa::available() {
+            let (inputs, outputs) = (50, 64);
+            let x = noise(40 * inputs, 1);
+            let w = noise(outputs * inputs, 2);
+            let panels =
+                Panels::of_linear(Rows::new(&w, inputs, outputs, inputs), &noise(outputs, 3));
+            let mut all = vec![0.0; 40 * outputs];
+            multiply(isa, Rows::new(&x, inputs, 40, inputs), &panels, &mut all, outputs);
+            for (x, together) in x.chunks(inputs).zip(all.chunks(outputs)) {
+                let mut alone = vec![0.0; outputs];
+                multiply(isa, Rows::new(x, inputs, 1, inputs), &panels, &mut alone, outputs);
+                assert_eq!(alone, together, "{isa:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_matrix_by_rows_equals_its_transpose_by_columns() {
+        let (inputs, outputs) = (9, 40);
+        let by_rows = noise(inputs * outputs, 1);
+        let by_columns: Vec<f32> =
+            (0..outputs * inputs).map(|n| by_rows[n % inputs * outputs + n / inputs]).collect();
+        // What was there before must not shine through.
+        let mut panels = [Panels::default(), Panels::default()];
+        panels[0].set(Rows::new(&[1.0; 500], 50, 10, 50));
+        panels[0].set(Rows::new(&by_rows, outputs, inputs, outputs));
+        panels[1].set_transposed(Rows::new(&by_columns, inputs, outputs, inputs));
+        let x = noise(inputs, 2);
+        let [a, b] = panels.map(|panels| {
+            let mut out = vec![0.0; outputs];
+            multiply(Isa::best(), Rows::new(&x, inputs, 1, inputs), &panels, &mut out, outputs);
+            out
+        });
+        assert_eq!(a, b);
+    }
+
+    #[test]
+    #[should_panic(expected = "fewer values")]
+    fn rows_that_are_not_there_are_refused() {
+        Rows::new(&[0.0; 11], 4, 3, 4);
+    }
+
+    #[test]
+    #[should_panic(expected = "fewer values")]
+    fn rows_beyond_all_counting_are_refused() {
+        Rows::new(&[0.0; 11], usize::MAX / 2, 4, 4);
+    }
+}

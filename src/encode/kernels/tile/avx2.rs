@@ -1,0 +1,67 @@
+//! AVX2 with FMA: 6 rows by two registers of 8 are 12 sums; with two of the panel and one of the rows
+//! 15 of 16 registers. A panel is gone through twice, half its width at a time.
+
+use std::arch::x86_64::{
+    _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_set1_ps, _mm256_setzero_ps,
+    _mm256_storeu_ps,
+};
+
+use super::by_count;
+use crate::encode::kernels::product::{Rows, WIDTH};
+
+pub(in super::super) const ROWS: usize = 6;
+
+/// `out[i] = bias + rows[i] panel`, `i` by `i` one `stride` further.
+#[target_feature(enable = "avx2,fma")]
+pub(in super::super) fn tile(
+    rows: Rows<'_>,
+    panel: &[[f32; WIDTH]],
+    bias: &[f32; WIDTH],
+    out: &mut [f32],
+    stride: usize,
+) {
+    for first in [0, WIDTH / 2] {
+        by_count!(rows, half(rows, panel, bias, out, stride, first), [1 2 3 4 5 6]);
+    }
+}
+
+/// The columns from `first` on, which is 0 or 16.
+#[target_feature(enable = "avx2,fma")]
+fn half<const R: usize>(
+    rows: Rows<'_>,
+    panel: &[[f32; WIDTH]],
+    bias: &[f32; WIDTH],
+    out: &mut [f32],
+    stride: usize,
+    first: usize,
+) {
+    assert!(rows.count() == R && rows.length() == panel.len() && first <= WIDTH / 2);
+    let load = |values: &[f32; WIDTH]| {
+        // SAFETY: 16 values must stand from `first` on: it is at most 16, and `values` are 32.
+        unsafe {
+            let at = values.as_ptr().add(first);
+            [_mm256_loadu_ps(at), _mm256_loadu_ps(at.add(8))]
+        }
+    };
+    let mut sums = [[_mm256_setzero_ps(); 2]; R];
+    for (at, columns) in panel.iter().enumerate() {
+        let columns = load(columns);
+        for (i, sums) in sums.iter_mut().enumerate() {
+            // SAFETY: row and column must exist, or we would read beyond the matrix. `i` is below `R`,
+            // the number of rows, and `at` below the panel's length, which is that of the rows.
+            let value = _mm256_set1_ps(unsafe { rows.value(i, at) });
+            for (sum, column) in sums.iter_mut().zip(columns) {
+                *sum = _mm256_fmadd_ps(value, column, *sum);
+            }
+        }
+    }
+    let bias = load(bias);
+    for (i, sums) in sums.iter().enumerate() {
+        let out = &mut out[i * stride + first..][..WIDTH / 2];
+        for (quarter, (&sum, &bias)) in sums.iter().zip(&bias).enumerate() {
+            // SAFETY: there must be room for 8 values, else we would write beyond it: `out` is 16
+            // long and `quarter` 0 or 1.
+            unsafe { _mm256_storeu_ps(out[8 * quarter..].as_mut_ptr(), _mm256_add_ps(sum, bias)) };
+        }
+    }
+}

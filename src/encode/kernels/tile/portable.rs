@@ -1,0 +1,49 @@
+//! Plain Rust, for processors that have no tile of their own: 4 rows by 8 columns are what 16 registers
+//! of four values hold, and the compiler keeps them there.
+
+use super::by_count;
+use crate::encode::kernels::product::{Rows, WIDTH};
+
+pub(in super::super) const ROWS: usize = 4;
+
+/// The columns whose sums are kept at once.
+const COLUMNS: usize = 8;
+
+/// `out[i] = bias + rows[i] panel`, `i` by `i` one `stride` further.
+pub(in super::super) fn tile(
+    rows: Rows<'_>,
+    panel: &[[f32; WIDTH]],
+    bias: &[f32; WIDTH],
+    out: &mut [f32],
+    stride: usize,
+) {
+    for first in (0..WIDTH).step_by(COLUMNS) {
+        by_count!(rows, part(rows, panel, bias, out, stride, first), [1 2 3 4]);
+    }
+}
+
+fn part<const R: usize>(
+    rows: Rows<'_>,
+    panel: &[[f32; WIDTH]],
+    bias: &[f32; WIDTH],
+    out: &mut [f32],
+    stride: usize,
+    first: usize,
+) {
+    let rows: [&[f32]; R] = std::array::from_fn(|i| rows.row(i));
+    let mut sums = [[0.0; COLUMNS]; R];
+    for (at, columns) in panel.iter().enumerate() {
+        let columns = &columns[first..first + COLUMNS];
+        for (row, sums) in rows.iter().zip(&mut sums) {
+            for (sum, column) in sums.iter_mut().zip(columns) {
+                *sum += row[at] * column;
+            }
+        }
+    }
+    for (i, sums) in sums.iter().enumerate() {
+        let out = &mut out[i * stride + first..][..COLUMNS];
+        for ((out, sum), bias) in out.iter_mut().zip(sums).zip(&bias[first..]) {
+            *out = sum + bias;
+        }
+    }
+}

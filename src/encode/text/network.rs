@@ -1,0 +1,56 @@
+//! The network in the form in which its device runs it best, and how much of a list it is given at once.
+
+use candle_core::{Result, Tensor};
+
+use super::fused::Fused;
+use super::transformer::{Run, Transformer};
+use crate::encode::kernels::Isa;
+
+/// Tokens that go through a GPU at once (or one text, if it is longer): enough for the products to run
+/// at full speed, few enough to bound the intermediate values.
+const GPU_TOKENS: usize = 1024;
+/// Tokens that go through one core at once: of a MiniLM, their values stay in a second cache of 1 MB, and
+/// the weights, which do not, are read once for all of them.
+const CORE_TOKENS: usize = 256;
+/// Fewer than these are not worth a thread of their own: reading the weights would take the time.
+const LEAST_TOKENS: usize = 32;
+
+/// A transformer on its device.
+pub(super) enum Network {
+    /// On a CPU: fused passes, one piece of work a core.
+    Fused(Fused),
+    /// On a GPU: tensors, one piece after the other.
+    Tensors(Transformer),
+}
+
+impl Network {
+    pub fn new(network: Transformer) -> Result<Self> {
+        Ok(match network.words.device().is_cpu() {
+            true => Network::Fused(Fused::new(network, Isa::best())?),
+            false => Network::Tensors(network),
+        })
+    }
+
+    /// The most tokens of a piece, where there are `tokens` in all.
+    pub fn piece(&self, tokens: usize) -> usize {
+        match self {
+            Network::Fused(_) => {
+                tokens.div_ceil(rayon::current_num_threads()).clamp(LEAST_TOKENS, CORE_TOKENS)
+            }
+            Network::Tensors(_) => GPU_TOKENS,
+        }
+    }
+
+    /// Whether pieces may go through on several threads.
+    pub fn is_per_core(&self) -> bool {
+        matches!(self, Network::Fused(_))
+    }
+
+    /// `ids`: the texts' tokens, one text after the other, as `runs` says. One row a token.
+    pub fn forward(&self, ids: &[u32], runs: &[Run]) -> Result<Tensor> {
+        match self {
+            Network::Fused(network) => network.forward(ids, runs),
+            Network::Tensors(network) => network.forward(ids, runs),
+        }
+    }
+}
