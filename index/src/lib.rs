@@ -54,9 +54,7 @@ mod vectors;
 
 pub use error::{Error, Fault, QueryError, RowError, WriteError};
 pub use exact::Exact;
-pub use graph::{
-    Builder, CurvePoint, Graph, GraphOptions, OnProgress, Progress, Scratch, Stage,
-};
+pub use graph::{Builder, CurvePoint, Graph, GraphOptions, OnProgress, Progress, Scratch, Stage};
 pub use neighbours::{Answer, Candidate, Neighbours, SearchOptions};
 pub use rows::RowSet;
 pub use segment::{Precision, Segment, SegmentWriter};

@@ -18,7 +18,7 @@ impl RowSet {
     /// The rows below `rows`.
     pub fn all(rows: usize) -> Self {
         let mut words = vec![u64::MAX; rows / 64];
-        words.extend((rows % 64 > 0).then(|| (1 << (rows % 64)) - 1));
+        words.extend((!rows.is_multiple_of(64)).then(|| (1 << (rows % 64)) - 1));
         RowSet { words }
     }
 
@@ -73,7 +73,8 @@ impl RowSet {
     /// How many of the rows are below `rows`.
     pub(crate) fn count_below(&self, rows: usize) -> usize {
         let whole = rows / 64;
-        let ones = |words: &[u64]| words.iter().map(|word| word.count_ones() as usize).sum::<usize>();
+        let ones =
+            |words: &[u64]| words.iter().map(|word| word.count_ones() as usize).sum::<usize>();
         if self.words.len() <= whole {
             return ones(&self.words);
         }

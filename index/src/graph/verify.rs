@@ -12,7 +12,9 @@ pub(crate) fn verify(layout: &GraphLayout, section: &[u8], rows: usize) -> Resul
     let view = layout.view(section);
     let finite = |bytes: &[u8; 4]| f32::from_le_bytes(*bytes).is_finite();
     let half = |bytes: &[u8; 2]| half::f16::from_le_bytes(*bytes);
-    if !view.points.as_flattened().iter().all(finite) || !view.axes.iter().all(|x| half(x).is_finite()) {
+    if !view.points.as_flattened().iter().all(finite)
+        || !view.axes.iter().all(|x| half(x).is_finite())
+    {
         return Err(Fault::Graph("its codebook is not finite"));
     }
     let mut reached = vec![false; rows];

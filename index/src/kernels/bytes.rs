@@ -95,7 +95,9 @@ fn avx512(a: &[i8], b: &[i8]) -> i32 {
     let (mut sum, mut shift) = (_mm512_setzero_si512(), _mm512_setzero_si512());
     for (a, b) in a.as_chunks::<STEP>().0.iter().zip(b.as_chunks::<STEP>().0) {
         // SAFETY: each chunk holds the 64 bytes that are read.
-        let (a, b) = unsafe { (_mm512_loadu_si512(a.as_ptr().cast()), _mm512_loadu_si512(b.as_ptr().cast())) };
+        let (a, b) = unsafe {
+            (_mm512_loadu_si512(a.as_ptr().cast()), _mm512_loadu_si512(b.as_ptr().cast()))
+        };
         sum = _mm512_dpbusd_epi32(sum, _mm512_xor_si512(a, flip), b);
         shift = _mm512_dpbusd_epi32(shift, flip, b);
     }

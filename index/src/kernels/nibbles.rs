@@ -47,23 +47,44 @@ pub(crate) struct Table {
 impl Kernels {
     /// Estimates `centre + scale * (base + unit * sum)` for each neighbour.
     #[inline]
-    pub(crate) fn estimates(self, table: &Table, codes: &[u8], scales: &[[u8; 2]; NEIGHBOURS], centre: f32, out: &mut [f32; NEIGHBOURS]) {
-        assert!(codes.len() == table.bytes.len() && codes.len().is_multiple_of(SLOT * SLOT_GROUP), "codes of another length");
+    pub(crate) fn estimates(
+        self,
+        table: &Table,
+        codes: &[u8],
+        scales: &[[u8; 2]; NEIGHBOURS],
+        centre: f32,
+        out: &mut [f32; NEIGHBOURS],
+    ) {
+        assert!(
+            codes.len() == table.bytes.len() && codes.len().is_multiple_of(SLOT * SLOT_GROUP),
+            "codes of another length"
+        );
         match self {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: the processor must have AVX-512F and BW: asked for here.
-            Kernels::Avx512(_) if is_x86_feature_detected!("avx512bw") => unsafe { avx512(table, codes, scales, centre, out) },
+            Kernels::Avx512(_) if is_x86_feature_detected!("avx512bw") => unsafe {
+                avx512(table, codes, scales, centre, out)
+            },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: the processor must have AVX2, FMA and F16C, and does where either value exists.
-            Kernels::Avx2(_) | Kernels::Avx512(_) => unsafe { avx2(table, codes, scales, centre, out) },
+            Kernels::Avx2(_) | Kernels::Avx512(_) => unsafe {
+                avx2(table, codes, scales, centre, out)
+            },
             _ => scalar(table, codes, scales, centre, out),
         }
     }
 }
 
-fn scalar(table: &Table, codes: &[u8], scales: &[[u8; 2]; NEIGHBOURS], centre: f32, out: &mut [f32; NEIGHBOURS]) {
+fn scalar(
+    table: &Table,
+    codes: &[u8],
+    scales: &[[u8; 2]; NEIGHBOURS],
+    centre: f32,
+    out: &mut [f32; NEIGHBOURS],
+) {
     let mut sums = [0u16; NEIGHBOURS];
-    for (codes, table) in codes.as_chunks::<SLOT>().0.iter().zip(table.bytes.as_chunks::<SLOT>().0) {
+    for (codes, table) in codes.as_chunks::<SLOT>().0.iter().zip(table.bytes.as_chunks::<SLOT>().0)
+    {
         for (i, code) in codes.iter().enumerate() {
             sums[i] += u16::from(table[usize::from(code & 15)]);
             sums[i + SLOT] += u16::from(table[usize::from(code >> 4)]);
@@ -77,13 +98,22 @@ fn scalar(table: &Table, codes: &[u8], scales: &[[u8; 2]; NEIGHBOURS], centre: f
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx2")]
-fn avx512(table: &Table, codes: &[u8], scales: &[[u8; 2]; NEIGHBOURS], centre: f32, out: &mut [f32; NEIGHBOURS]) {
+fn avx512(
+    table: &Table,
+    codes: &[u8],
+    scales: &[[u8; 2]; NEIGHBOURS],
+    centre: f32,
+    out: &mut [f32; NEIGHBOURS],
+) {
     let low = _mm512_set1_epi8(15);
     let mut sums = [[_mm512_setzero_si512(); 2]; 2];
     for (codes, table) in codes.as_chunks::<64>().0.iter().zip(table.bytes.as_chunks::<64>().0) {
         // SAFETY: both chunks hold the 64 bytes that are read.
-        let (codes, table) = unsafe { (_mm512_loadu_si512(codes.as_ptr().cast()), _mm512_loadu_si512(table.as_ptr().cast())) };
-        let halves = [_mm512_and_si512(codes, low), _mm512_and_si512(_mm512_srli_epi16::<4>(codes), low)];
+        let (codes, table) = unsafe {
+            (_mm512_loadu_si512(codes.as_ptr().cast()), _mm512_loadu_si512(table.as_ptr().cast()))
+        };
+        let halves =
+            [_mm512_and_si512(codes, low), _mm512_and_si512(_mm512_srli_epi16::<4>(codes), low)];
         for (sums, half) in sums.iter_mut().zip(halves) {
             let found = _mm512_shuffle_epi8(table, half);
             // Even bytes carry the odd ones on their backs, to be taken off in the end.
@@ -94,7 +124,10 @@ fn avx512(table: &Table, codes: &[u8], scales: &[[u8; 2]; NEIGHBOURS], centre: f
     for (half, [both, odd]) in sums.into_iter().enumerate() {
         let even = _mm512_sub_epi16(both, _mm512_slli_epi16::<8>(odd));
         let [even, odd] = [even, odd].map(|sums| {
-            let sums = _mm256_add_epi16(_mm512_castsi512_si256(sums), _mm512_extracti64x4_epi64::<1>(sums));
+            let sums = _mm256_add_epi16(
+                _mm512_castsi512_si256(sums),
+                _mm512_extracti64x4_epi64::<1>(sums),
+            );
             _mm_add_epi16(_mm256_castsi256_si128(sums), _mm256_extracti128_si256::<1>(sums))
         });
         let sums = _mm256_set_m128i(_mm_unpackhi_epi16(even, odd), _mm_unpacklo_epi16(even, odd));
@@ -112,13 +145,22 @@ fn avx512(table: &Table, codes: &[u8], scales: &[[u8; 2]; NEIGHBOURS], centre: f
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,f16c")]
-fn avx2(table: &Table, codes: &[u8], scales: &[[u8; 2]; NEIGHBOURS], centre: f32, out: &mut [f32; NEIGHBOURS]) {
+fn avx2(
+    table: &Table,
+    codes: &[u8],
+    scales: &[[u8; 2]; NEIGHBOURS],
+    centre: f32,
+    out: &mut [f32; NEIGHBOURS],
+) {
     let low = _mm256_set1_epi8(15);
     let mut sums = [[_mm256_setzero_si256(); 2]; 2];
     for (codes, table) in codes.as_chunks::<32>().0.iter().zip(table.bytes.as_chunks::<32>().0) {
         // SAFETY: both chunks hold the 32 bytes that are read.
-        let (codes, table) = unsafe { (_mm256_loadu_si256(codes.as_ptr().cast()), _mm256_loadu_si256(table.as_ptr().cast())) };
-        let halves = [_mm256_and_si256(codes, low), _mm256_and_si256(_mm256_srli_epi16::<4>(codes), low)];
+        let (codes, table) = unsafe {
+            (_mm256_loadu_si256(codes.as_ptr().cast()), _mm256_loadu_si256(table.as_ptr().cast()))
+        };
+        let halves =
+            [_mm256_and_si256(codes, low), _mm256_and_si256(_mm256_srli_epi16::<4>(codes), low)];
         for (sums, half) in sums.iter_mut().zip(halves) {
             let found = _mm256_shuffle_epi8(table, half);
             sums[0] = _mm256_add_epi16(sums[0], found);
@@ -127,15 +169,23 @@ fn avx2(table: &Table, codes: &[u8], scales: &[[u8; 2]; NEIGHBOURS], centre: f32
     }
     for (half, [both, odd]) in sums.into_iter().enumerate() {
         let even = _mm256_sub_epi16(both, _mm256_slli_epi16::<8>(odd));
-        let [even, odd] = [even, odd].map(|sums| _mm_add_epi16(_mm256_castsi256_si128(sums), _mm256_extracti128_si256::<1>(sums)));
-        for (quarter, sums) in [_mm_unpacklo_epi16(even, odd), _mm_unpackhi_epi16(even, odd)].into_iter().enumerate() {
+        let [even, odd] = [even, odd].map(|sums| {
+            _mm_add_epi16(_mm256_castsi256_si128(sums), _mm256_extracti128_si256::<1>(sums))
+        });
+        for (quarter, sums) in
+            [_mm_unpacklo_epi16(even, odd), _mm_unpackhi_epi16(even, odd)].into_iter().enumerate()
+        {
             let at = half * 16 + quarter * 8;
             let sums = _mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(sums));
-            let product = _mm256_fmadd_ps(sums, _mm256_set1_ps(table.unit), _mm256_set1_ps(table.base));
+            let product =
+                _mm256_fmadd_ps(sums, _mm256_set1_ps(table.unit), _mm256_set1_ps(table.base));
             // SAFETY: `scales` and `out` hold 32 values, of which 8 are read and written from a multiple of 8 on.
             unsafe {
                 let scales = _mm256_cvtph_ps(_mm_loadu_si128(scales.as_ptr().add(at).cast()));
-                _mm256_storeu_ps(out.as_mut_ptr().add(at), _mm256_fmadd_ps(scales, product, _mm256_set1_ps(centre)));
+                _mm256_storeu_ps(
+                    out.as_mut_ptr().add(at),
+                    _mm256_fmadd_ps(scales, product, _mm256_set1_ps(centre)),
+                );
             }
         }
     }

@@ -13,7 +13,9 @@ use memmap2::Mmap;
 use tempfile::NamedTempFile;
 
 use super::Precision;
-use super::format::{self, ALIGNMENT, GRAPH, IDS, LABEL, MAX_DIMENSION, MAX_LABEL, Section, VECTORS};
+use super::format::{
+    self, ALIGNMENT, GRAPH, IDS, LABEL, MAX_DIMENSION, MAX_LABEL, Section, VECTORS,
+};
 use super::verify::{NORM_TOLERANCE, norm};
 use crate::error::{RowError, WriteError};
 use crate::graph::{self, Failure, GraphOptions, OnProgress};
@@ -23,7 +25,8 @@ use crate::vectors::Vectors;
 /// the first section starts at the same place with a graph and without.
 const SECTIONS: usize = 4;
 const _: () = assert!(
-    format::table_end(3).next_multiple_of(ALIGNMENT) == format::table_end(SECTIONS).next_multiple_of(ALIGNMENT)
+    format::table_end(3).next_multiple_of(ALIGNMENT)
+        == format::table_end(SECTIONS).next_multiple_of(ALIGNMENT)
 );
 
 /// A graph that the caller wants.
@@ -214,12 +217,8 @@ impl SegmentWriter {
     ) -> Result<(), Failure> {
         let map = self.map()?;
         let bytes = |section: &Section| &map[section.range.clone()];
-        let vectors = Vectors::new(
-            bytes(&sections[1]),
-            self.dimension,
-            self.precision,
-            bytes(&sections[0]),
-        );
+        let vectors =
+            Vectors::new(bytes(&sections[1]), self.dimension, self.precision, bytes(&sections[0]));
         let file = &mut self.file;
         graph::write(&vectors, options, on_progress, |bytes| file.write(bytes))?;
         let whole = self.map()?;

@@ -67,7 +67,8 @@ fn build(
         ControlFlow::Continue(())
     })?;
     let segment = Segment::open(segment)?;
-    let curve: Vec<_> = segment.graph().into_iter().flat_map(|g| g.curve().collect::<Vec<_>>()).collect();
+    let curve: Vec<_> =
+        segment.graph().into_iter().flat_map(|g| g.curve().collect::<Vec<_>>()).collect();
     let curve: Vec<_> = curve.iter().map(|point| (point.breadth, point.recall)).collect();
     say(&json!({
         "wall": start.elapsed().as_secs_f64(),

@@ -184,7 +184,8 @@ fn middle(vectors: &Vectors<'_>) -> u32 {
     similarities.par_chunks_mut(block).enumerate().for_each(|(b, out)| {
         vectors.products(b * block, out.len(), &[&mean], out);
     });
-    let best = similarities.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1).then(b.0.cmp(&a.0)));
+    let best =
+        similarities.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1).then(b.0.cmp(&a.0)));
     best.map_or(0, |(row, _)| row as u32)
 }
 

@@ -38,10 +38,12 @@ fn bytes(values: &[f32]) -> Vec<[u8; 4]> {
 /// The product of each of `count` rows with each query: for each query, `count` numbers.
 fn products(rows: &[[u8; 4]], queries: &[f32], length: usize, count: usize) -> Vec<f32> {
     let mut out = vec![0.0; queries.len() / length * count];
-    out.par_chunks_mut(count * 16).zip(queries.par_chunks(length * 16)).for_each(|(out, queries)| {
-        let queries: Vec<&[f32]> = queries.chunks(length).collect();
-        Kernels::best().products(rows, &queries, out);
-    });
+    out.par_chunks_mut(count * 16).zip(queries.par_chunks(length * 16)).for_each(
+        |(out, queries)| {
+            let queries: Vec<&[f32]> = queries.chunks(length).collect();
+            Kernels::best().products(rows, &queries, out);
+        },
+    );
     out
 }
 
@@ -65,7 +67,7 @@ fn orthonormalise(axes: &mut [f32], dimension: usize) {
 }
 
 /// In 8 sums side by side, in one order everywhere.
-pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
+pub(in crate::graph) fn dot(a: &[f32], b: &[f32]) -> f32 {
     let (mut sums, (a8, at), (b8, bt)) = ([0.0f32; 8], a.as_chunks::<8>(), b.as_chunks::<8>());
     for (a, b) in a8.iter().zip(b8) {
         for i in 0..8 {

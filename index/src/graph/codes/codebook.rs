@@ -150,7 +150,10 @@ mod tests {
 
     #[test]
     fn axes_with_more_to_tell_have_slots_of_their_own() {
-        assert_eq!(deal(&[100.0, 50.0, 1.0, 1.0, 1.0, 1.0], 3), [vec![0], vec![1], vec![2, 3, 4, 5]]);
+        assert_eq!(
+            deal(&[100.0, 50.0, 1.0, 1.0, 1.0, 1.0], 3),
+            [vec![0], vec![1], vec![2, 3, 4, 5]]
+        );
         assert_eq!(deal(&[1.0], 2), [vec![0], vec![]]);
         assert_eq!(deal(&[0.0, 0.0], 2), [vec![0], vec![1]]);
     }
