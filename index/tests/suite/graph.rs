@@ -247,3 +247,82 @@ fn a_cancelled_build_leaves_nothing() {
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }
+
+/// Reads a graph as FORMAT.md says, in `f64` and without the crate, and estimates all neighbours of a row:
+/// (neighbour, estimate) of each.
+fn estimates_by_the_book(
+    section: &[u8],
+    segment: &Segment<Vec<u8>>,
+    query: &[f32],
+    row: usize,
+) -> Vec<(u32, f64)> {
+    let number = |at: usize| u32::from_le_bytes(section[at..at + 4].try_into().unwrap()) as usize;
+    let single = |at: usize| f64::from(f32::from_le_bytes(section[at..at + 4].try_into().unwrap()));
+    let short = |at: usize| u16::from_le_bytes(section[at..at + 2].try_into().unwrap());
+    let half = |at: usize| half::f16::from_bits(short(at)).to_f64();
+    let (slots, axes, dimension) = (number(12), number(16), query.len());
+    let (points, directions) = (64, 64 + 64 * axes);
+    let starts = directions + 2 * axes * dimension;
+    let blocks = (starts + 2 * (slots + 1)).next_multiple_of(64);
+    let block = blocks + row * (192 + 16 * slots);
+    let dot = |x: &[f32]| -> f64 { x.iter().zip(query).map(|(x, q)| f64::from(x * q)).sum() };
+    let centre = dot(&segment.vector(row as u32).unwrap());
+    let estimate = |n: usize| {
+        let mut sum = 0.0;
+        for slot in 0..slots {
+            let code = section[block + 192 + 16 * slot + n % 16] >> (4 * (n / 16)) & 15;
+            for axis in short(starts + 2 * slot)..short(starts + 2 * slot + 2) {
+                let axis = usize::from(axis);
+                let component = |d: usize| half(directions + 2 * (axis * dimension + d));
+                let along: f64 = (0..dimension).map(|d| component(d) * f64::from(query[d])).sum();
+                sum += along * single(points + 64 * axis + 4 * usize::from(code));
+            }
+        }
+        (number(block + 4 * n) as u32, centre + half(block + 128 + 2 * n) * sum)
+    };
+    (0..32).map(estimate).collect()
+}
+
+#[test]
+fn codes_mean_what_the_format_says() {
+    let problem = clustered(3_000, 24);
+    let bytes = with_graph(&problem, Precision::F16, &GraphOptions::default());
+    let at = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap()) as usize;
+    assert_eq!(&bytes[160..164], b"GRPH");
+    let section = bytes[at(168)..at(168) + at(176)].to_vec();
+    let curve = section.len() - 64;
+    let stated = f32::from_le_bytes(section[curve..curve + 4].try_into().unwrap());
+    let segment = Segment::from_bytes(bytes).unwrap();
+    let (mut squares, mut spread, mut count) = (0.0, 0.0, 0.0);
+    for (i, query) in queries(&problem, 20).iter_mut().enumerate() {
+        let norm = query.iter().map(|x| x * x).sum::<f32>().sqrt();
+        query.iter_mut().for_each(|x| *x /= norm);
+        let row = segment.exact().search(query, 5, &SearchOptions::default()).unwrap().candidates
+            [i % 5]
+            .row;
+        let centre = segment.similarities(query, &[row]).unwrap()[0];
+        for (to, estimate) in estimates_by_the_book(&section, &segment, query, row as usize) {
+            let truth = f64::from(segment.similarities(query, &[to]).unwrap()[0]);
+            squares += (estimate - truth).powi(2);
+            spread += (f64::from(centre) - truth).powi(2);
+            count += 1.0;
+        }
+    }
+    let (error, spread): (f64, f64) =
+        ((squares / count as f64).sqrt(), (spread / count as f64).sqrt());
+    assert!(error < spread / 4.0, "{error} of {spread}");
+    assert!((0.5..2.0).contains(&(error / f64::from(stated))), "{error} against {stated}");
+}
+
+#[test]
+fn the_first_graph_is_read_for_ever_and_written_again() {
+    let path =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/golden/segment/version-1-graph.seg");
+    let bytes = std::fs::read(path).unwrap();
+    let segment = Segment::from_bytes(bytes.clone()).unwrap();
+    segment.verify().unwrap();
+    let problem = Problem::drawn(40, 4);
+    promises(&segment.graph().unwrap(), &problem, &segment);
+    let options = GraphOptions::default().from_rows(0);
+    assert!(with_graph(&problem, Precision::F16, &options) == bytes, "the same bytes as ever");
+}
