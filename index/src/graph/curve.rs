@@ -9,7 +9,7 @@ pub(super) const BREADTHS: [u32; 14] =
 
 /// A walk stops when the best row left is estimated to be less similar than the `k`-th found by more than
 /// this slack, which grows with the breadth. 100,000 x 768 at recall .99: 48 rows expanded; 62 without.
-const SLACK: f32 = 2.5;
+const SLACK: f32 = 1.0;
 /// The breadth at which the slack is what stands above, in root mean square errors of an estimate.
 const SLACK_BREADTH: f32 = 64.0;
 

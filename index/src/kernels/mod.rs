@@ -26,6 +26,8 @@ pub(crate) mod nibbles;
 mod scalar;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_graph;
 
 use std::sync::LazyLock;
 

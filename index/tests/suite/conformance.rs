@@ -6,7 +6,7 @@ use lookalike_index::{Neighbours, Precision, QueryError, SearchOptions, Segment}
 use proptest::prelude::*;
 
 /// What any implementation promises about any answer.
-fn promises(neighbours: &dyn Neighbours, problem: &Problem, segment: &Segment<Vec<u8>>) {
+pub fn promises(neighbours: &dyn Neighbours, problem: &Problem, segment: &Segment<Vec<u8>>) {
     let options = SearchOptions::default();
     for query in problem.queries() {
         let answer = neighbours.search(query, problem.k, &options).unwrap();

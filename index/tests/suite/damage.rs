@@ -1,13 +1,19 @@
 //! A damaged file gives a typed error, or answers that are wrong at worst: never a panic, a wrong
 //! read or a hang. So does one whose checksums an attacker has put right again.
 
-use lookalike_index::{Error, Fault, Neighbours, Precision, SearchOptions, Segment};
+use lookalike_index::{Error, Fault, GraphOptions, Neighbours, Precision, SearchOptions, Segment};
 
+use crate::graph::with_graph;
 use crate::naive::Problem;
 
 /// A small file: 3 rows of 5 components.
 fn small(precision: Precision) -> Vec<u8> {
     Problem::drawn(3, 5).bytes(precision)
+}
+
+/// A small file with a graph: enough rows that a narrow walk pays.
+fn small_with_graph() -> Vec<u8> {
+    with_graph(&Problem::drawn(12, 5), Precision::F16, &GraphOptions::default().from_rows(0))
 }
 
 /// Asks a segment everything. Answers may be nonsense; there must be some.
@@ -17,6 +23,13 @@ fn use_all<B: AsRef<[u8]>>(segment: &Segment<B>) {
     let answer = segment.exact().search(&query, 4, &SearchOptions::default()).unwrap();
     assert_eq!(answer.candidates.len(), 4.min(segment.len()));
     assert!(answer.candidates.iter().all(|candidate| !candidate.similarity.is_nan()));
+    if let Some(graph) = segment.graph() {
+        let walk = SearchOptions::default().breadth(1);
+        let found = graph.search(&query, 1, &walk).unwrap().candidates;
+        assert!(found.len() <= 1 && found.iter().all(|found| !found.similarity.is_nan()));
+        graph.search(&query, 5, &SearchOptions::default().recall(0.5)).unwrap();
+        assert!(graph.curve().all(|point| (0.0..=1.0).contains(&point.recall)));
+    }
     segment.scan(&query, &mut vec![0.0; segment.len()]).unwrap();
     for row in 0..rows {
         assert_eq!(segment.vector(row).unwrap().len(), segment.dimension());
@@ -56,7 +69,7 @@ fn seal(bytes: &mut [u8]) {
 
 /// As [`seal`], and the checksums of the sections too, wherever they are in reach.
 fn seal_all(bytes: &mut [u8]) {
-    for entry in [64, 96, 128] {
+    for entry in (64..).step_by(32).take(bytes[12].clamp(3, 4).into()) {
         let number = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap()) as usize;
         let (start, length) = (number(entry + 8), number(entry + 16));
         if let Some(section) = start.checked_add(length).and_then(|end| bytes.get(start..end)) {
@@ -223,4 +236,83 @@ fn unknown_sections_are_passed_over_and_verified() {
     judge(&bytes).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
     assert_eq!(fault(&bytes), Fault::SectionChecksum("LINK".into()));
+}
+
+/// Where the graph's section lies.
+fn graph_section(bytes: &[u8]) -> std::ops::Range<usize> {
+    let number = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap()) as usize;
+    assert_eq!(&bytes[160..164], b"GRPH");
+    number(168)..number(168) + number(176)
+}
+
+#[test]
+fn every_flipped_bit_of_a_graph_is_found() {
+    let sound = small_with_graph();
+    judge(&sound).unwrap();
+    for at in graph_section(&sound) {
+        let mut bytes = sound.clone();
+        bytes[at] ^= 1 << (at % 8);
+        assert!(matches!(judge(&bytes), Err(Error::Corrupted { .. })), "byte {at}");
+    }
+}
+
+#[test]
+fn graphs_under_checksums_put_right_do_no_harm() {
+    let sound = small_with_graph();
+    for at in graph_section(&sound) {
+        for value in [0x00, 0x01, 0x7f, 0x80, 0xff] {
+            let mut bytes = sound.clone();
+            bytes[at] = value;
+            seal_all(&mut bytes);
+            let _ = judge(&bytes);
+        }
+        let mut bytes = sound.clone();
+        for value in [0xff, 0x7f] {
+            if let Some(place) = bytes.get_mut(at..at + 4) {
+                place.fill(value);
+                seal_all(&mut bytes);
+                let _ = judge(&bytes);
+            }
+        }
+    }
+    // All at once: every link out of reach, every scale and point no number.
+    for value in [0x00, 0xff] {
+        let mut bytes = sound.clone();
+        let section = graph_section(&bytes);
+        bytes[section.start + 64..section.end - 64].fill(value);
+        seal_all(&mut bytes);
+        let _ = judge(&bytes);
+    }
+}
+
+#[test]
+fn a_graph_says_nothing_impossible() {
+    let altered = |at: usize, value: &[u8]| {
+        let mut bytes = small_with_graph();
+        let start = graph_section(&bytes).start;
+        bytes[start + at..start + at + value.len()].copy_from_slice(value);
+        seal_all(&mut bytes);
+        fault(&bytes)
+    };
+    assert!(matches!(altered(0, &[2]), Fault::Graph(_)), "version");
+    assert!(matches!(altered(4, &[12]), Fault::Graph(_)), "entry");
+    assert!(matches!(altered(8, &[31]), Fault::Graph(_)), "degree");
+    assert!(matches!(altered(12, &[0]), Fault::Graph(_)), "slots");
+    assert!(matches!(altered(12, &[18]), Fault::Graph(_)), "slots");
+    assert!(matches!(altered(12, &[0xff; 4]), Fault::Graph(_)), "slots");
+    assert_eq!(altered(12, &[20]), Fault::SectionLength("GRPH"), "slots");
+    assert!(matches!(altered(16, &[6]), Fault::Graph(_)), "axes");
+    assert_eq!(altered(16, &[4]), Fault::SectionLength("GRPH"), "axes");
+    let bytes = small_with_graph();
+    let length = graph_section(&bytes).len();
+    assert!(matches!(altered(length - 64, &f32::NAN.to_le_bytes()), Fault::Graph(_)), "error");
+    assert!(matches!(altered(length - 60, &2f32.to_le_bytes()), Fault::Graph(_)), "curve");
+    // What is only read where it is used is told by `verify`. A block has 192 bytes before its codes.
+    let blocks = length - 64 - 12 * (192 + 16 * 16);
+    assert_eq!(altered(blocks, &[12]), Fault::Graph("a link leads to no row"));
+    assert_eq!(altered(blocks + 128, &[0xff; 2]), Fault::Graph("a scale is no length"));
+    let entry = bytes[graph_section(&bytes).start + 4];
+    let alone = [entry, 0, 0, 0].repeat(32);
+    let at = blocks + usize::from(entry) * (192 + 16 * 16);
+    assert_eq!(altered(at, &alone), Fault::Graph("a row cannot be reached"));
 }

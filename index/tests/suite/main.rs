@@ -2,5 +2,6 @@
 
 mod conformance;
 mod damage;
+mod graph;
 mod naive;
 mod writing;

@@ -48,6 +48,12 @@ impl Bytes {
         self.scaled(product, a, b)
     }
 
+    /// Whether two rows have the same code.
+    pub(super) fn same(&self, a: u32, b: u32) -> bool {
+        let codes = self.codes();
+        self.units[a as usize] == self.units[b as usize] && codes.get(a) == codes.get(b)
+    }
+
     /// About the similarities of one row with others.
     pub(super) fn similarities(
         &self,

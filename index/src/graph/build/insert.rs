@@ -19,6 +19,10 @@ const PART_OF_STANDING: usize = 4;
 /// Yet large enough to keep all threads at work, and small enough to tell of progress.
 const BATCH: std::ops::RangeInclusive<usize> = 64..=1 << 14;
 
+/// Rows equal to the one being inserted that it may choose from. All of them would leave it no way out
+/// of their midst.
+const EQUALS: usize = 8;
+
 /// Links all rows, in this order, of which the first is the entry.
 pub(super) fn insert_all(
     bytes: &Bytes,
@@ -98,6 +102,9 @@ pub(super) struct Desk<'a> {
     pub(super) pool: Vec<Near>,
     followed: Vec<bool>,
     fresh: Vec<u32>,
+    /// The similarity of the row being inserted with itself, and how many of its equals were met.
+    itself: f32,
+    equals: usize,
     similarities: Vec<f32>,
     pub(super) pruner: Pruner<'a>,
 }
@@ -111,6 +118,8 @@ impl<'a> Desk<'a> {
             pool: Vec::new(),
             followed: Vec::new(),
             fresh: Vec::new(),
+            itself: 0.0,
+            equals: 0,
             similarities: Vec::new(),
             pruner: Pruner::new(bytes),
         }
@@ -125,6 +134,8 @@ impl<'a> Desk<'a> {
         self.fresh.clear();
         // A row that asks for better links than it has may be the entry itself.
         let start = if row == entry { links.of(entry) } else { &[entry] };
+        self.equals = 0;
+        self.itself = self.bytes.similarity(self.kernels, row, row);
         self.take_fresh(start);
         self.offer_fresh(row, breadth);
         let mut next = 0;
@@ -149,15 +160,21 @@ impl<'a> Desk<'a> {
     }
 
     /// Takes the good ones of the fresh rows into the pool; says where the best of them stands.
-    fn offer_fresh(&mut self, row: u32, breadth: usize) -> usize {
+    fn offer_fresh(&mut self, asking: u32, breadth: usize) -> usize {
         let Desk { bytes, kernels, fresh, similarities, pool, followed, .. } = self;
-        bytes.similarities(*kernels, row, fresh, similarities);
+        bytes.similarities(*kernels, asking, fresh, similarities);
         let mut best = usize::MAX;
         for (&row, &similarity) in fresh.iter().zip(&*similarities) {
             let near = Near { similarity, row };
             let full = pool.len() == breadth;
             if full && pool.last().is_some_and(|last| near.order(last).is_gt()) {
                 continue;
+            }
+            if similarity == self.itself && bytes.same(asking, row) {
+                self.equals += 1;
+                if self.equals > EQUALS {
+                    continue;
+                }
             }
             let at = pool.partition_point(|held| held.order(&near).is_lt());
             if full {

@@ -10,6 +10,9 @@ use crate::kernels::Kernels;
 /// .9953 at 1.0, .884 at 1.44. Out of 200, breadth 48: .9945 at 1.0, .9965 at 1.1.
 const ALPHA: f32 = 1.1;
 
+/// By how much the similarity of equal vectors may differ from one, for their codes' rounding.
+const ROUNDING: f32 = 1e-3;
+
 /// A row and how similar it is to the one in question.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Near {
@@ -55,11 +58,12 @@ impl<'a> Pruner<'a> {
             if kept.len() == degree {
                 break;
             }
-            // The squared distance of unit vectors is 2 - 2 s. Equal counts as nearer, or else equal
-            // vectors would link to nothing but each other.
+            // The squared distance of unit vectors is 2 - 2 s. Equal vectors are equally near, and must hide
+            // each other, or else they would link to nothing else.
             let far = 1.0 - candidate.similarity;
             let hides = |&other: &u32| {
-                (1.0 - self.bytes.similarity(self.kernels, other, candidate.row)) * ALPHA <= far
+                let between = 1.0 - self.bytes.similarity(self.kernels, other, candidate.row);
+                (between - ROUNDING) * ALPHA <= far
             };
             if kept.iter().any(hides) {
                 hidden.push(candidate.row);

@@ -67,7 +67,7 @@ fn orthonormalise(axes: &mut [f32], dimension: usize) {
 }
 
 /// In 8 sums side by side, in one order everywhere.
-pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
+pub(in crate::graph) fn dot(a: &[f32], b: &[f32]) -> f32 {
     let (mut sums, (a8, at), (b8, bt)) = ([0.0f32; 8], a.as_chunks::<8>(), b.as_chunks::<8>());
     for (a, b) in a8.iter().zip(b8) {
         for i in 0..8 {

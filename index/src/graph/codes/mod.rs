@@ -13,6 +13,7 @@ pub(super) mod axes;
 pub(super) mod codebook;
 mod learn;
 
+pub(super) use axes::dot;
 pub(super) use codebook::Codebook;
 pub(super) use learn::learn;
 
