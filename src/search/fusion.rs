@@ -7,6 +7,8 @@
 //! that nobody measured must not count in its favour. An item that has none of the query's modalities
 //! is no answer.
 
+use std::cmp::Ordering;
+
 use lookalike_index::{QueryError, Segment};
 
 use super::hit::{Part, Receipt};
@@ -41,14 +43,7 @@ pub(super) fn fuse(
     excluded: &[u32],
 ) -> Result<Vec<Fused>, QueryError> {
     let scanned = parts.iter().map(scan).collect::<Result<Vec<_>, _>>()?;
-    let mut ranked = scores(&scanned);
-    ranked.retain(|(id, _)| !excluded.contains(id));
-    let better = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
-    if ranked.len() > top {
-        ranked.select_nth_unstable_by(top, better);
-        ranked.truncate(top);
-    }
-    ranked.sort_unstable_by(better);
+    let ranked = best(&scanned, top, excluded);
 
     let ids: Vec<u32> = ranked.iter().map(|&(id, _)| id).collect();
     let columns: Vec<Vec<Part>> = scanned.iter().map(|scan| scan.parts_for(&ids)).collect();
@@ -65,20 +60,91 @@ fn scan<'a>(part: &'a QueryPart<'a>) -> Result<Scanned<'a>, QueryError> {
     Ok(Scanned { part, cosines })
 }
 
-/// The score of every item that has at least one of the parts' modalities, by ascending number.
-fn scores(scanned: &[Scanned]) -> Vec<(u32, f32)> {
+/// The `top` best of all items that have at least one of the parts' modalities.
+fn best(scanned: &[Scanned], top: usize, excluded: &[u32]) -> Vec<(u32, f32)> {
+    let mut best = Best::new(top);
+    let mut offer = |id: u32, score: f32| {
+        if best.may_keep(score) && !excluded.contains(&id) {
+            best.keep(id, score);
+        }
+    };
+    match scanned {
+        // The weighted cosines are the scores; what is added makes a negative zero a plain one.
+        [only] => {
+            let scores = only.cosines.iter().map(|cosine| 0.0 + only.part.weight * cosine);
+            only.part.segment.ids().zip(scores).for_each(|(id, score)| offer(id, score));
+        }
+        several => {
+            let totals = totals(several).into_iter().enumerate();
+            totals
+                .filter(|(_, total)| !total.is_nan())
+                .for_each(|(id, total)| offer(id as u32, total));
+        }
+    }
+    best.into_sorted()
+}
+
+/// The score of every item by its number; no number where it has none of the parts' modalities.
+fn totals(scanned: &[Scanned]) -> Vec<f32> {
     // Ids are dense, so that a table over all of them is smaller than the vectors that were just read.
     let last = scanned.iter().filter_map(|scan| scan.part.segment.ids().last()).max();
-    let places = last.map_or(0, |id| id as usize + 1);
-    let mut totals: Vec<Option<f32>> = vec![None; places];
+    let mut totals = vec![f32::NAN; last.map_or(0, |id| id as usize + 1)];
     for scan in scanned {
         for (id, &cosine) in scan.part.segment.ids().zip(&scan.cosines) {
             let total = &mut totals[id as usize];
-            *total = Some(total.unwrap_or(0.0) + scan.part.weight * cosine);
+            let before = if total.is_nan() { 0.0 } else { *total };
+            *total = before + scan.part.weight * cosine;
         }
     }
-    let scored = totals.into_iter().enumerate();
-    scored.filter_map(|(id, total)| Some((id as u32, total?))).collect()
+    totals
+}
+
+/// The best of a stream of scores, in room for a few more than are wanted: whenever that is full, the
+/// worse are thrown out, and what is no better than the worst of the rest is not let in any more.
+struct Best {
+    top: usize,
+    room: usize,
+    kept: Vec<(u32, f32)>,
+    floor: f32,
+}
+
+impl Best {
+    fn new(top: usize) -> Self {
+        let room = top.saturating_mul(2).max(64);
+        Best { top, room, kept: Vec::new(), floor: f32::NEG_INFINITY }
+    }
+
+    /// Cheap, for the many that cannot be among them.
+    fn may_keep(&self, score: f32) -> bool {
+        score >= self.floor
+    }
+
+    fn keep(&mut self, id: u32, score: f32) {
+        self.kept.push((id, score));
+        if self.kept.len() >= self.room {
+            self.throw_out();
+        }
+    }
+
+    fn throw_out(&mut self) {
+        if self.kept.len() > self.top {
+            let (_, &mut (_, floor), _) = self.kept.select_nth_unstable_by(self.top, better);
+            // Equal is of interest, for its id.
+            self.floor = floor;
+            self.kept.truncate(self.top);
+        }
+    }
+
+    fn into_sorted(mut self) -> Vec<(u32, f32)> {
+        self.throw_out();
+        self.kept.sort_unstable_by(better);
+        self.kept
+    }
+}
+
+/// Higher scores first, equal ones by ascending number.
+fn better(a: &(u32, f32), b: &(u32, f32)) -> Ordering {
+    b.1.total_cmp(&a.1).then(a.0.cmp(&b.0))
 }
 
 impl Scanned<'_> {
@@ -105,28 +171,26 @@ impl Scanned<'_> {
     /// all of them: it counts, for each, those that fall right before it, and then sums the counts up.
     fn ranks(&self, rows: &[Option<usize>]) -> Vec<Option<u32>> {
         // Under a negative weight the least similar is the best answer.
-        let value = |row: usize| self.part.weight.signum() * self.cosines[row];
+        let sign = self.part.weight.signum();
+        let value = |row: usize| sign * self.cosines[row];
         let better = |a: usize, b: usize| value(b).total_cmp(&value(a)).then(a.cmp(&b));
         let mut asked: Vec<usize> = rows.iter().flatten().copied().collect();
         asked.sort_unstable_by(|&a, &b| better(a, b));
-        let mut ahead = vec![0u32; asked.len() + 1];
-        for row in 0..self.cosines.len() {
-            ahead[asked.partition_point(|&other| better(other, row).is_le())] += 1;
+        let Some(&last) = asked.last() else { return vec![None; rows.len()] };
+        let worst = value(last);
+        let mut ahead = vec![0u32; asked.len()];
+        for (row, cosine) in self.cosines.iter().enumerate() {
+            // Most rows are worse than all of the asked, and are ahead of none.
+            if sign * cosine >= worst && better(row, last).is_lt() {
+                ahead[asked.partition_point(|&other| better(other, row).is_le())] += 1;
+            }
         }
         let mut rank = 0;
-        let ranks: Vec<u32> = ahead
-            .iter()
-            .map(|&count| {
-                rank += count;
-                rank + 1
-            })
-            .collect();
-        rows.iter()
-            .map(|&row| {
-                let row = row?;
-                let place = asked.partition_point(|&other| better(other, row).is_lt());
-                Some(ranks[place])
-            })
-            .collect()
+        for count in &mut ahead {
+            rank += *count;
+            *count = rank + 1;
+        }
+        let place = |row: usize| asked.partition_point(|&other| better(other, row).is_lt());
+        rows.iter().map(|row| row.map(|row| ahead[place(row)])).collect()
     }
 }
