@@ -9,7 +9,8 @@
 
 use lookalike_index::{Candidate, QueryError, SearchOptions};
 
-use super::fusion::{Column, Fused, QueryPart, fuse};
+use super::column::{Column, QueryPart};
+use super::fusion::{Fused, fuse};
 
 /// Proposals a part, to begin with, for each hit that is wanted.
 const DEPTH_PER_HIT: usize = 4;

@@ -4,7 +4,9 @@
 //! from its own vectors), compared with items and fused. Flowing out: [`Hits`], each hit with a
 //! receipt.
 
+mod best;
 mod candidates;
+mod column;
 mod fusion;
 mod hit;
 mod query;
@@ -18,7 +20,7 @@ use crate::catalogue::picture::{PictureError, PictureLimits, decode_picture, rea
 use crate::collection::{self, Collection};
 use crate::encode::{self, Embedding, Modality};
 use candidates::Found;
-use fusion::QueryPart;
+use column::QueryPart;
 
 /// Why a query could not be answered.
 #[derive(Debug, thiserror::Error)]
