@@ -11,6 +11,7 @@ import os
 import statistics
 import subprocess
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,12 +26,31 @@ def arguments(about):
     return parser.parse_args()
 
 
-def build(binary):
-    """Builds a worker of the crate `lookalike-tools`, and returns its path."""
-    command = ["cargo", "build", "--release", "-p", "lookalike-tools", "--bin", binary, "--message-format=json"]
+def build(binary, package="lookalike-tools"):
+    """Builds a worker of the crate `lookalike-tools`, or the product, and returns its path."""
+    command = ["cargo", "build", "--release", "-p", package, "--bin", binary, "--message-format=json"]
     built = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     messages = map(json.loads, built.stdout.splitlines())
     return next(m["executable"] for m in messages if m.get("executable") and m["target"]["name"] == binary)
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Something that is compared and has no process of its own while others run."""
+
+    name: str
+
+
+def run(command):
+    """Runs a process from start to end: (CPU seconds, wall seconds, peak memory in MB, what it printed)."""
+    start = time.perf_counter()
+    process = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, text=True)
+    printed = process.stdout.read()
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{command[0]} ended with {process.returncode}")
+    return used.ru_utime + used.ru_stime, time.perf_counter() - start, used.ru_maxrss / 1024, printed
 
 
 class Worker:
@@ -62,6 +82,11 @@ class Worker:
         cpu, wall = time.clock_gettime(clock), time.perf_counter()
         self.ask(request)
         return time.clock_gettime(clock) - cpu, time.perf_counter() - wall
+
+    def close(self):
+        """Hangs up, and waits for the end."""
+        self.process.stdin.close()
+        self.process.wait()
 
     def resident_mb(self):
         """(private, mapped from files) resident memory in MB."""

@@ -103,8 +103,7 @@ def measure(binary, rows, dimension, quick):
                     speeds[-1].append(f"{size / cpu / 1e9:.1f}")
     table(["GB a CPU second, one query", *(w.replace("memory", "reading alone") for w in workers)], speeds)
     for worker in workers.values():
-        worker.process.stdin.close()
-        worker.process.wait()
+        worker.close()
     return results, drawn
 
 
