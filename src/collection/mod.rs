@@ -61,7 +61,7 @@ impl Collection {
     /// publication.
     pub fn published(path: impl AsRef<Path>) -> Result<Option<Manifest>, Error> {
         let manifest = Layout::open(path.as_ref())
-            .and_then(|layout| again(|| Ok(Store::open_for_reading(&layout.store())?.current()?)));
+            .and_then(|layout| again(|| Store::open_for_reading(&layout.store())?.current()));
         match manifest {
             Err(Error::NotFound { .. } | Error::Unpublished { .. }) => Ok(None),
             manifest => manifest,
