@@ -195,7 +195,7 @@ fn another_encoder_is_refused_or_embeds_everything_again() {
     let other =
         Both { colours: Colours { version: 1, ..Colours::default() }.into(), ..both.clone() };
     let refused = other.indexer(&path).run(entries(three(dir.path())));
-    assert!(matches!(refused, Err(Error::OtherEncoder { .. })));
+    assert!(matches!(refused, Err(Error::ModelChanged { .. })));
     let refused = Collection::open(&path).unwrap().with_image_encoder(other.colours.clone());
     assert!(matches!(refused, Err(Error::ModelChanged { .. })));
     let half = lookalike::Indexer::new(&path).text_encoder("words", both.words.clone());
@@ -270,9 +270,83 @@ fn damage_is_found() {
     fs::copy(&text, &image).unwrap();
     assert!(matches!(Collection::open(&path), Err(Error::Damaged { .. })));
     fs::remove_file(&image).unwrap();
-    assert!(matches!(Collection::open(&path), Err(Error::Segment(_))));
+    assert!(matches!(Collection::open(&path), Err(Error::MissingVectors { .. })));
     fs::write(&image, &sound).unwrap();
     both.open(&path).verify().unwrap();
+}
+
+#[test]
+fn indexing_again_makes_damaged_vectors_anew_and_embeds_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, both) = (dir.path().join("shop"), Both::default());
+    both.index(&path, three(dir.path()));
+    let encoded = both.encoded();
+    let image = |path: &Path| {
+        let file = both.open(path).manifest().segments[0].file.clone();
+        path.join("vectors").join(file)
+    };
+    let mut file = image(&path);
+    let sound = fs::read(&file).unwrap();
+    let vectors = sound.windows(2).position(|w| w == half::f16::ONE.to_le_bytes()).unwrap();
+    let flipped: Vec<u8> =
+        sound.iter().enumerate().map(|(at, byte)| byte ^ u8::from(at == vectors)).collect();
+    for damage in [None, Some(&sound[..100]), Some(&flipped[..])] {
+        match damage {
+            Some(bytes) => fs::write(&file, bytes).unwrap(),
+            None => fs::remove_file(&file).unwrap(),
+        }
+        both.index(&path, three(dir.path()));
+        both.open(&path).verify().unwrap();
+        file = image(&path);
+        assert_eq!(fs::read(&file).unwrap(), sound);
+    }
+    assert_eq!(both.encoded(), encoded);
+}
+
+#[test]
+fn what_a_run_left_that_was_killed_at_its_start_is_taken_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("shop");
+    fs::create_dir_all(path.join("store")).unwrap();
+    assert!(matches!(Collection::open(&path), Err(Error::Unpublished { .. })));
+    assert_eq!(Collection::published(&path).unwrap(), None);
+    // A store in which some tables are not there yet.
+    let mut options = rocksdb::Options::default();
+    options.create_if_missing(true);
+    options.create_missing_column_families(true);
+    drop(rocksdb::DB::open_cf(&options, path.join("store"), ["items", "keys"]).unwrap());
+    assert!(matches!(Collection::open(&path), Err(Error::Unpublished { .. })));
+    let both = Both::default();
+    both.index(&path, three(dir.path()));
+    both.open(&path).verify().unwrap();
+}
+
+#[test]
+fn a_store_without_its_first_file_is_damaged_and_not_made_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, both) = (dir.path().join("shop"), Both::default());
+    both.index(&path, three(dir.path()));
+    let files = || fs::read_dir(path.join("store")).unwrap().count();
+    fs::remove_file(path.join("store/CURRENT")).unwrap();
+    let before = files();
+    assert!(matches!(Collection::open(&path), Err(Error::Damaged { .. })));
+    let refused = both.indexer(&path).run(entries(three(dir.path())));
+    assert!(matches!(refused, Err(Error::Damaged { .. })));
+    assert_eq!(files(), before);
+}
+
+#[test]
+fn foreign_files_in_a_collection_are_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, both) = (dir.path().join("shop"), Both::default());
+    both.index(&path, three(dir.path()));
+    let vectors = path.join("vectors");
+    fs::write(vectors.join("notes.txt"), "mine").unwrap();
+    fs::create_dir(vectors.join("folder")).unwrap();
+    fs::write(vectors.join("7-image.seg"), "of a killed run").unwrap();
+    both.index(&path, three(dir.path()));
+    assert!(vectors.join("notes.txt").exists() && vectors.join("folder").exists());
+    assert!(!vectors.join("7-image.seg").exists());
 }
 
 #[test]

@@ -14,7 +14,10 @@ const MOST_FILES: usize = 5_000_000;
 
 /// The folder below which pictures lie.
 pub(super) struct PictureRoot {
+    /// Absolute, so that its pictures are found again from wherever a search is run.
     root: PathBuf,
+    /// As it was given; the catalogue may name it so.
+    given: PathBuf,
     /// Without links, so that paths can be held against it.
     real: PathBuf,
     allow_outside: bool,
@@ -32,7 +35,9 @@ impl PictureRoot {
         let real = root.canonicalize().map_err(io)?;
         // A file given for a folder is told at once, not once a row.
         std::fs::read_dir(&real).map_err(io)?;
-        Ok(PictureRoot { root: root.to_owned(), real, allow_outside, index: None })
+        let given = root.to_owned();
+        let root = std::path::absolute(root).map_err(io)?;
+        Ok(PictureRoot { root, given, real, allow_outside, index: None })
     }
 
     /// The file that `value` means, or the reason for the ledger why there is none.
@@ -62,6 +67,13 @@ impl PictureRoot {
             let path = self.root.join(&relative);
             if path.is_file() {
                 return Ok(self.checked(path, value));
+            }
+            // `--images photos/` and a cell of `photos/x.jpg` mean one folder.
+            if let Some(folder) = self.real.file_name()
+                && let Ok(inner) = relative.strip_prefix(folder)
+                && self.root.join(inner).is_file()
+            {
+                return Ok(self.checked(self.root.join(inner), value));
             }
             barest = Some(relative);
         }
@@ -118,7 +130,8 @@ impl PictureRoot {
             return Ok(path.to_owned());
         }
         let path = path
-            .strip_prefix(&self.root)
+            .strip_prefix(&self.given)
+            .or_else(|_| path.strip_prefix(&self.root))
             .or_else(|_| path.strip_prefix(&self.real))
             .unwrap_or(path);
         let mut clean = PathBuf::new();

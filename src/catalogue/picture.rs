@@ -65,7 +65,7 @@ pub enum PictureError {
     /// More bytes than [`PictureLimits::max_bytes`].
     #[error(
         "the picture file has {bytes} bytes, more than the limit of {limit}: raise it with \
-         --max-picture-bytes if the file is trusted"
+         `index --max-picture-bytes` if the file is trusted"
     )]
     TooManyBytes {
         /// The size of the file.
@@ -76,7 +76,7 @@ pub enum PictureError {
     /// More pixels than [`PictureLimits::max_pixels`].
     #[error(
         "the picture has {width} x {height} pixels, more than the limit of {limit}: shrink it, or raise \
-         the limit with --max-picture-pixels if the file is trusted"
+         the limit with `index --max-picture-pixels` if the file is trusted"
     )]
     TooManyPixels {
         /// The width that the header claims.

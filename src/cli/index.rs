@@ -11,13 +11,12 @@ use candle_core::Device;
 use clap::builder::FalseyValueParser;
 use indicatif::{ProgressBar, ProgressStyle};
 use lookalike::catalogue::{Catalogue, CatalogueOptions, Columns, Format};
-use lookalike::collection::Error as CollectionError;
 use lookalike::encode::store::Model;
 use lookalike::{Collection, Indexer, Modality, PictureLimits, Progress, Report};
 use lookalike_index::Stage;
 use serde_json::{Value, json};
 
-use super::{Common, Outcome, SKIPPED};
+use super::{Common, Outcome, SKIPPED, remark};
 
 /// Index a catalogue: CSV, TSV or JSON lines with pictures beside it, or a folder of pictures
 ///
@@ -142,9 +141,9 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
     let columns = catalogue.columns().clone();
     let chosen = args.models.choose(args, &columns, common)?;
     if !common.quiet {
-        eprintln!("reading {}: {columns}", args.catalogue.display());
+        remark!("reading {}: {columns}", args.catalogue.display());
         for (modality, model) in [("pictures", &chosen.image), ("texts", &chosen.text)] {
-            eprintln!("{modality} by {}", model.as_ref().map_or("no model", |m| m.name.as_str()));
+            remark!("{modality} by {}", model.as_ref().map_or("no model", |m| m.name.as_str()));
         }
     }
     let mut indexer = Indexer::new(&args.collection)
@@ -212,17 +211,13 @@ impl Models {
         columns: &Columns,
         common: &Common,
     ) -> Result<Chosen, Box<dyn Error>> {
-        let existing = match Collection::open(&args.collection) {
-            Ok(collection) => Some(collection),
-            Err(CollectionError::NotFound { .. } | CollectionError::Unpublished { .. }) => None,
-            Err(error) => return Err(error.into()),
-        };
+        let published = Collection::published(&args.collection)?;
         let store = common.models()?;
         let choose = |asked: &Option<String>, modality, has: bool| match asked.as_deref() {
             Some("none") => Ok(None),
             Some(name) => store.get(name).map(Some),
-            None => match existing.as_ref().and_then(|collection| collection.encoder(modality)) {
-                Some(encoder) => store.get(&encoder.model).map(Some),
+            None => match published.as_ref().and_then(|published| published.segment(modality)) {
+                Some(segment) => store.get(&segment.encoder.model).map(Some),
                 None if has => store.default_for(modality).map(Some),
                 None => Ok(None),
             },
@@ -316,13 +311,15 @@ fn print(report: &Report, args: &Args, common: &Common, seconds: f64) -> io::Res
     if common.quiet {
         return Ok(());
     }
-    eprintln!(
+    remark!(
         "embedded {} pictures and {} texts in {seconds:.1} s",
-        progress.pictures_embedded, progress.texts_embedded
+        progress.pictures_embedded,
+        progress.texts_embedded
     );
     if progress.rejected > 0 {
-        eprintln!(
-            "{} rows could not be used in full: lookalike ledger {collection}",
+        let rows = if progress.rejected == 1 { "row" } else { "rows" };
+        remark!(
+            "{} {rows} could not be used in full: lookalike ledger {collection}",
             progress.rejected
         );
     }

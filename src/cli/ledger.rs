@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use lookalike::{Collection, Rejection};
 
 use super::table::{Heading, Table};
-use super::{Common, NOTHING, Outcome};
+use super::{Common, NOTHING, Outcome, remark};
 
 /// List the rows that the last `index` could not use, and why
 ///
@@ -25,7 +25,7 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
         Heading::right("row"),
         Heading::left("key"),
         Heading::left("indexed"),
-        Heading::left("reason"),
+        Heading::sentences("reason"),
     ]);
     for entry in collection.ledger()? {
         let entry = entry?;
@@ -39,7 +39,7 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
     }
     if collection.manifest().ledger == 0 {
         if !common.quiet {
-            eprintln!("every row was indexed in full");
+            remark!("every row was indexed in full");
         }
         return Ok(ExitCode::from(NOTHING));
     }

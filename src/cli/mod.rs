@@ -54,9 +54,9 @@ struct Common {
     /// Where models are kept [default: lookalike in the user's cache directory]
     #[arg(long, global = true, value_name = "DIR", env = "LOOKALIKE_CACHE")]
     cache: Option<PathBuf>,
-    /// Use so many threads [default: one for each core]
-    #[arg(long, global = true, value_name = "N", env = "LOOKALIKE_THREADS")]
-    threads: Option<usize>,
+    /// Use so many threads, 1024 at the most; 0 for one for each core [default: 0]
+    #[arg(long, global = true, value_name = "N", env = "LOOKALIKE_THREADS", value_parser = clap::value_parser!(u16).range(..=1024))]
+    threads: Option<u16>,
 }
 
 impl Common {
@@ -100,14 +100,31 @@ pub fn run(cli: Cli) -> ExitCode {
         }) {
             return ExitCode::SUCCESS;
         }
-        eprintln!("lookalike: {}", explained(&*error));
+        remark!("lookalike: {}", explained(&*error));
         ExitCode::from(FAILED)
     })
 }
 
-fn use_threads(threads: Option<usize>) -> Result<(), Box<dyn Error>> {
+/// Says something to the person at the terminal. Where nobody can hear it any more (`2>&1 | head -1`, a
+/// full disk), the work goes on all the same.
+macro_rules! remark {
+    ($($words:tt)*) => {{
+        use std::io::Write;
+        let line = $crate::cli::plain(&format!($($words)*));
+        let _ = writeln!(std::io::stderr(), "{line}");
+    }};
+}
+use remark;
+
+/// Text that a terminal shows and does not obey: catalogues, keys and file names are other people's.
+fn plain(text: &str) -> String {
+    let obeyed = |c: char| c.is_control() && c != '\n' || table::turns_text(c);
+    text.replace(obeyed, "\u{fffd}")
+}
+
+fn use_threads(threads: Option<u16>) -> Result<(), Box<dyn Error>> {
     if let Some(threads) = threads {
-        rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
+        rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build_global()?;
     }
     Ok(())
 }
@@ -118,7 +135,9 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn
 
 /// The error and its causes in one line; a cause that the error itself already words is left out.
 fn explained(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
+    // The library names what it cannot read or write; a bare one comes from printing.
+    let printing = error.is::<io::Error>();
+    let mut text = if printing { format!("cannot print: {error}") } else { error.to_string() };
     for cause in causes(error).skip(1) {
         let cause = cause.to_string();
         if !text.contains(&cause) {

@@ -7,11 +7,11 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use lookalike::encode::store::{Listing, Model, ModelStore, Progress, Record};
+use lookalike::encode::store::{Listing, Model, ModelStore, Progress};
 use serde_json::json;
 
 use super::table::{Heading, Table};
-use super::{Common, Outcome};
+use super::{Common, Outcome, remark};
 
 /// List, fetch, add and check the models that encode pictures and texts
 #[derive(Args)]
@@ -53,16 +53,24 @@ pub fn run(args: &ModelsArgs, common: &Common) -> Outcome {
         ModelsCommand::List => write_table(&mut out, &store.list()?)?,
         ModelsCommand::Pull { name } => {
             let model = pull(&store, name)?;
-            writeln!(out, "{name} is in {}", model.dir.display())?;
-            write_origin(&mut out, model.record.as_ref())?;
+            write_model(&mut out, &model, common)?;
         }
         ModelsCommand::Add { path, name } => {
             let model = store.add(path, name.as_deref())?;
-            writeln!(out, "{} is in {}", model.name, model.dir.display())?;
-            write_origin(&mut out, model.record.as_ref())?;
+            write_model(&mut out, &model, common)?;
         }
         ModelsCommand::Check { name } => {
             let checked = store.check(name)?;
+            if common.json {
+                let line = json!({
+                    "name": name,
+                    "files": checked.files,
+                    "dimension": checked.dimension,
+                    "answer_known": checked.answer_known,
+                });
+                writeln!(out, "{line}")?;
+                return Ok(ExitCode::SUCCESS);
+            }
             let answers = if checked.answer_known { "its known answer" } else { "an answer" };
             writeln!(
                 out,
@@ -74,7 +82,14 @@ pub fn run(args: &ModelsArgs, common: &Common) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-fn write_origin(out: &mut impl Write, record: Option<&Record>) -> io::Result<()> {
+/// Where a model is now, what it is and where it came from.
+fn write_model(out: &mut impl Write, model: &Model, common: &Common) -> io::Result<()> {
+    let record = model.record.as_ref();
+    if common.json {
+        let line = json!({ "name": model.name, "directory": model.dir, "record": record });
+        return writeln!(out, "{line}");
+    }
+    writeln!(out, "{} is in {}", model.name, model.dir.display())?;
     let Some(record) = record else { return Ok(()) };
     let licence = record.licence.as_deref().unwrap_or("licence not known");
     writeln!(out, "{} · {} values · {licence}", record.architecture, record.dimension)?;
@@ -135,7 +150,7 @@ fn pull(store: &ModelStore, name: &str) -> Result<Model, Box<dyn Error>> {
         if io::stderr().is_terminal() {
             bar.println(line);
         } else {
-            eprintln!("{line}");
+            remark!("{line}");
         }
     };
     let model = store.pull(name, &mut |progress| match progress {

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::table::{Heading, Table};
 use super::words::Words;
-use super::{Common, NOTHING, Outcome, sheet};
+use super::{Common, NOTHING, Outcome, remark, sheet};
 
 /// Find the items most like a picture, some words or another item
 ///
@@ -35,7 +35,8 @@ pub struct Args {
         value_name = "WEIGHT",
         default_value_t = 1.0,
         env = "LOOKALIKE_IMAGE_WEIGHT",
-        allow_negative_numbers = true
+        allow_negative_numbers = true,
+        value_parser = weight
     )]
     image_weight: f32,
     /// How much meaning counts; 0 leaves it out
@@ -44,7 +45,8 @@ pub struct Args {
         value_name = "WEIGHT",
         default_value_t = 1.0,
         env = "LOOKALIKE_TEXT_WEIGHT",
-        allow_negative_numbers = true
+        allow_negative_numbers = true,
+        value_parser = weight
     )]
     text_weight: f32,
     /// Write a contact sheet of the hits: one HTML file, with pictures
@@ -76,6 +78,11 @@ struct Terms {
     item: Vec<String>,
 }
 
+fn weight(text: &str) -> Result<f32, String> {
+    let weight = text.parse().ok().filter(|weight: &f32| weight.is_finite());
+    weight.ok_or_else(|| "a number, such as 0.5, 2 or -1 for *unlike*".to_owned())
+}
+
 pub fn run(args: &Args, common: &Common) -> Outcome {
     let collection = Collection::open(&args.collection)?.with_models(common.models()?);
     let terms = args.terms.in_order();
@@ -96,7 +103,7 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
     if !common.quiet {
         let how = if hits.exact { "exact" } else { "approximate" };
         let milliseconds = elapsed.as_secs_f64() * 1e3;
-        eprintln!(
+        remark!(
             "{} of {} items, {how}, {} vectors compared, {milliseconds:.0} ms with the encoders' loading",
             hits.hits.len(),
             collection.len(),
@@ -107,7 +114,7 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
         fs::write(path, sheet::page(&terms, &hits, &collection, &words))
             .map_err(|e| format!("cannot write the contact sheet {}: {e}", path.display()))?;
         if !common.quiet {
-            eprintln!("contact sheet: {}", path.display());
+            remark!("contact sheet: {}", path.display());
         }
     }
     Ok(if hits.hits.is_empty() { ExitCode::from(NOTHING) } else { ExitCode::SUCCESS })
@@ -146,7 +153,9 @@ impl Terms {
 fn table(hits: &Hits, words: &Words) -> Table {
     let parts = hits.hits.first().map(|hit| hit.receipt.parts.as_slice()).unwrap_or_default();
     let receipt = parts.iter().map(|part| {
-        Heading::right(format!("{:.0}% {} {}", part.weight * 100.0, part.modality, part.term))
+        let term: String = part.term.chars().take(40).collect();
+        let cut = if term.len() < part.term.len() { "…" } else { "" };
+        Heading::right(format!("{:.0}% {} {term}{cut}", part.weight * 100.0, part.modality))
     });
     let columns = [
         Heading::right("#"),

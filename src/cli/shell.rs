@@ -33,7 +33,8 @@ pub fn completions(args: &CompletionsArgs) -> Outcome {
 }
 
 pub fn manual(args: &ManArgs) -> Outcome {
-    std::fs::create_dir_all(&args.directory)?;
-    clap_mangen::generate_to(Cli::command(), &args.directory)?;
+    std::fs::create_dir_all(&args.directory)
+        .and_then(|()| clap_mangen::generate_to(Cli::command(), &args.directory))
+        .map_err(|e| format!("cannot write manual pages into {}: {e}", args.directory.display()))?;
     Ok(ExitCode::SUCCESS)
 }

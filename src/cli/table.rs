@@ -15,34 +15,45 @@ pub struct Heading {
     name: String,
     right: bool,
     yields: bool,
+    /// Beyond this a cell is cut even where no terminal sets a limit.
+    widest: usize,
 }
+
+/// Wider than any sensible key or title, and narrow enough that one monster does not push the other
+/// columns out of sight.
+const WIDEST: usize = 100;
 
 impl Heading {
     /// A column of words.
     pub fn left(name: impl Into<String>) -> Self {
-        Heading { name: name.into(), right: false, yields: false }
+        Heading { name: name.into(), right: false, yields: false, widest: WIDEST }
+    }
+
+    /// A column of sentences that must be read to their end: the last one.
+    pub fn sentences(name: impl Into<String>) -> Self {
+        Heading { widest: usize::MAX, ..Heading::left(name) }
     }
 
     /// A column of numbers.
     pub fn right(name: impl Into<String>) -> Self {
-        Heading { name: name.into(), right: true, yields: false }
+        Heading { right: true, ..Heading::left(name) }
     }
 
     /// A column of words that is cut short where the terminal is too narrow for the whole table.
     pub fn yielding(name: impl Into<String>) -> Self {
-        Heading { name: name.into(), right: false, yields: true }
+        Heading { yields: true, ..Heading::left(name) }
     }
 }
 
 impl Table {
     pub fn new(headings: impl IntoIterator<Item = Heading>) -> Self {
-        Table { headings: headings.into_iter().collect(), rows: Vec::new() }
+        let clean = |heading: Heading| Heading { name: clean(&heading.name), ..heading };
+        Table { headings: headings.into_iter().map(clean).collect(), rows: Vec::new() }
     }
 
     /// Adds a row. Line breaks and other control characters in it become spaces.
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        let clean = |cell: String| cell.replace(char::is_control, " ");
-        self.rows.push(cells.into_iter().map(clean).collect());
+        self.rows.push(cells.into_iter().map(|cell| clean(&cell)).collect());
     }
 
     /// Prints the table, within the terminal's width where `out` goes to one.
@@ -75,6 +86,9 @@ impl Table {
                 *width = (*width).max(cell.width());
             }
         }
+        for (heading, width) in self.headings.iter().zip(&mut widths) {
+            *width = (*width).min(heading.widest);
+        }
         let total = widths.iter().map(|width| width + 2).sum::<usize>().saturating_sub(2);
         let mut excess = limit.map_or(0, |limit| total.saturating_sub(limit));
         for (heading, width) in self.headings.iter().zip(&mut widths) {
@@ -86,6 +100,15 @@ impl Table {
         }
         widths
     }
+}
+
+fn clean(cell: &str) -> String {
+    cell.replace(|c: char| c.is_control() || turns_text(c), " ")
+}
+
+/// Marks that break lines or turn the direction of what follows them.
+pub fn turns_text(c: char) -> bool {
+    matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// The text within a width, its end replaced by an ellipsis where it is too long.
@@ -127,6 +150,19 @@ mod tests {
     fn columns_align_whatever_the_script() {
         let expected = " n  title                 key\n 1  A long-sleeved shirt  a\n10  靴                    b\n";
         assert_eq!(printed(&example(), None), expected);
+    }
+
+    #[test]
+    fn nothing_in_a_cell_moves_the_cursor_and_none_crowds_out_the_others() {
+        let mut table = Table::new([Heading::left("\x1b[31mkey"), Heading::sentences("why")]);
+        table.row(["a\x1b]0;x\x07\u{202e}b".into(), "w".repeat(300)]);
+        table.row(["k".repeat(5000), "v".into()]);
+        let out = printed(&table, None);
+        assert!(!out.contains(|c: char| c.is_control() && c != '\n' || turns_text(c)), "{out:?}");
+        let lines: Vec<&str> = out.lines().collect();
+        assert_eq!(lines[1].trim_start_matches(|c| c != 'w').len(), 300);
+        assert_eq!(lines[2].width(), WIDEST + 3);
+        assert!(lines[2].ends_with("…  v"));
     }
 
     #[test]

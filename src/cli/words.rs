@@ -3,6 +3,9 @@
 use lookalike::{Collection, StoredItem};
 use serde_json::Value;
 
+/// The characters of the longest title that is shown; a cell may hold a novel.
+const LONGEST: usize = 200;
+
 /// The columns that name an item.
 pub struct Words {
     title: Option<String>,
@@ -21,7 +24,11 @@ impl Words {
     /// The title, or else the beginning of the text, or else the key.
     pub fn title(&self, item: &StoredItem) -> String {
         let titled = value(item, self.title.as_deref()).unwrap_or_else(|| item.text.clone());
-        if titled.is_empty() { item.key.clone() } else { titled }
+        let titled = if titled.is_empty() { item.key.clone() } else { titled };
+        match titled.char_indices().nth(LONGEST) {
+            Some((end, _)) => format!("{}…", &titled[..end]),
+            None => titled,
+        }
     }
 
     /// The key, and the price where there is one.

@@ -38,11 +38,12 @@ pub(super) struct Commit<'a> {
 }
 
 impl<'a> Commit<'a> {
-    /// Begins the generation after `old`; `new_encoders` names the modalities that are embedded anew.
+    /// Begins the generation after `old`; `stale` names the modalities whose vectors are
+    /// written anew whatever becomes of the rows.
     pub(super) fn begin(
         store: &'a Store,
         old: Option<Manifest>,
-        new_encoders: Vec<Modality>,
+        stale: Vec<Modality>,
     ) -> Result<Self, Error> {
         let base = old.as_ref().map_or(0, |manifest| manifest.generation);
         let generation =
@@ -56,7 +57,7 @@ impl<'a> Commit<'a> {
                 ..Report::default()
             },
             old,
-            stale: new_encoders,
+            stale,
             superseded: Vec::new(),
             ledger: Sha256::new(),
         })

@@ -50,6 +50,26 @@ pub enum Error {
         /// The collection.
         path: PathBuf,
     },
+    /// The collection may not be written, or its disk is full.
+    #[error(
+        "cannot write {path}: {source}; index into a place where there is room and you may write",
+        path = path.display()
+    )]
+    NotWritable {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file of vectors is gone.
+    #[error(
+        "{path} is missing; restore it from a copy, or index the catalogue again, which makes it anew",
+        path = path.display()
+    )]
+    MissingVectors {
+        /// The file.
+        path: PathBuf,
+    },
     /// A file is not as it was written.
     #[error(
         "{path} is damaged: {reason}; restore it from a copy or index the catalogue into a new collection",
@@ -95,8 +115,9 @@ pub enum Error {
     /// The model of that name is not the one that made the vectors.
     #[error(
         "the {} vectors of {path} were made by {}, and the model of that name is another one now (fingerprint {:.12}): \
-         put the old weights back, or index again with `--change-encoder`",
-        then.modality, then, now.to_string(), path = path.display()
+         `lookalike models check {}` tells whether it is damaged; put the old weights back, or index again \
+         with `--change-encoder`",
+        then.modality, then, now.to_string(), then.model, path = path.display()
     )]
     ModelChanged {
         /// The collection.
@@ -133,7 +154,11 @@ pub enum Error {
     #[error(transparent)]
     Write(#[from] lookalike_index::WriteError),
     /// The store could not be read or written.
-    #[error("the store {path} failed: {source}", path = path.display())]
+    #[error(
+        "the store {path} failed: {source}; once there is room and it may be read and written, run this again: \
+         what was published stays, and what was embedded is kept",
+        path = path.display()
+    )]
     Database {
         /// The store's directory.
         path: PathBuf,

@@ -10,15 +10,15 @@ use std::sync::Arc;
 use lookalike_index::{GraphOptions, Precision};
 use serde_json::{Map, Value};
 
-use super::Error;
 use super::commit::{Commit, VectorOptions};
 use super::encoders::Encoders;
 use super::intake::Intake;
 use super::layout::Layout;
-use super::manifest::Manifest;
+use super::manifest::{Manifest, SegmentEntry};
 use super::pipeline::Pipeline;
 use super::report::{Progress, Report};
 use super::store::Store;
+use super::{Error, open_segment};
 use crate::catalogue::picture::PictureLimits;
 use crate::catalogue::{self, Entry};
 use crate::encode::{ImageEncoder, Modality, TextEncoder};
@@ -134,7 +134,8 @@ impl<'a> Indexer<'a> {
 
         let base = old.as_ref().map_or(0, |manifest| manifest.generation);
         let carry_over = !new_encoders.is_empty() && !self.prune;
-        let mut commit = Commit::begin(&store, old, new_encoders)?;
+        let stale = new_encoders.into_iter().chain(unsound(&layout, old.as_ref())).collect();
+        let mut commit = Commit::begin(&store, old, stale)?;
         let mut intake = Intake::new(&store, base);
         let pipeline = Pipeline::new(&store, &self.encoders, &self.limits);
         let mut sink = |outcome| {
@@ -157,16 +158,16 @@ impl<'a> Indexer<'a> {
     fn check_encoders(&self, old: Option<&Manifest>) -> Result<Vec<Modality>, Error> {
         let mut new = Vec::new();
         for modality in Modality::ALL {
-            let now = self.encoders.entry(modality).map(|(entry, _)| entry);
+            let now = self.encoders.entry(modality);
             let then = old.and_then(|manifest| manifest.segment(modality)).map(|s| &s.encoder);
             match (then, now) {
-                (Some(then), Some(now)) if then.fingerprint == now.fingerprint => (),
-                (Some(then), Some(now)) if !self.change_encoder => {
-                    let (path, then) = (self.path.clone(), then.clone());
-                    return Err(Error::OtherEncoder {
-                        path,
-                        then: Box::new(then),
-                        now: Box::new(now),
+                (Some(then), Some((_, now))) if then.is(now) => (),
+                (Some(then), Some((now, fingerprint))) if !self.change_encoder => {
+                    let (path, then) = (self.path.clone(), Box::new(then.clone()));
+                    return Err(if then.model == now.model {
+                        Error::ModelChanged { path, then, now: fingerprint }
+                    } else {
+                        Error::OtherEncoder { path, then, now: Box::new(now) }
                     });
                 }
                 (Some(then), None) => {
@@ -179,4 +180,12 @@ impl<'a> Indexer<'a> {
         }
         Ok(new)
     }
+}
+
+/// The modalities whose published vectors are not as they were written. They are written anew, from the
+/// cache, so that indexing again is the remedy for them.
+fn unsound(layout: &Layout, old: Option<&Manifest>) -> Vec<Modality> {
+    let sound = |entry: &SegmentEntry| Ok::<_, Error>(open_segment(layout, entry)?.verify()?);
+    let entries = old.into_iter().flat_map(|manifest| &manifest.segments);
+    entries.filter(|entry| sound(entry).is_err()).map(|entry| entry.encoder.modality).collect()
 }

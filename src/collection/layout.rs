@@ -8,7 +8,7 @@
 //! ```
 
 use std::fs::{self, File, TryLockError};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::Error;
@@ -21,6 +21,23 @@ pub(super) struct Layout {
     root: PathBuf,
 }
 
+/// What stands where a collection is to be.
+enum State {
+    /// Nothing, or an empty directory.
+    Absent,
+    /// Somebody else's file or directory.
+    Foreign,
+    /// A run was killed before it had made its store.
+    Begun,
+    /// Parts of a collection, without the file by which a store is opened.
+    Torn,
+    /// A store.
+    Made,
+}
+
+/// Written to the lock's file and taken back: about what a database needs to open.
+const ROOM: usize = 1 << 20;
+
 /// Held as long as its process may write.
 pub(super) struct WriterLock {
     _file: File,
@@ -30,44 +47,66 @@ impl Layout {
     /// The collection at `root`, which must be there.
     pub(super) fn open(root: &Path) -> Result<Self, Error> {
         let layout = Layout { root: root.to_owned() };
-        match layout.store().join("CURRENT").try_exists() {
-            Ok(true) => Ok(layout),
-            Ok(false) if root.exists() => Err(Error::NotACollection { path: root.to_owned() }),
-            Ok(false) => Err(Error::NotFound { path: root.to_owned() }),
-            Err(source) => Err(Error::Io { path: root.to_owned(), source }),
+        match layout.state()? {
+            State::Made => Ok(layout),
+            State::Begun => Err(Error::Unpublished { path: root.to_owned() }),
+            State::Torn => Err(layout.torn()),
+            State::Foreign => Err(Error::NotACollection { path: root.to_owned() }),
+            State::Absent => Err(Error::NotFound { path: root.to_owned() }),
         }
     }
 
     /// The collection at `root`, made now if nothing is there. Whatever else stands there is left alone.
     pub(super) fn create(root: &Path) -> Result<Self, Error> {
         let layout = Layout { root: root.to_owned() };
-        let ours = layout.store().exists() || layout.lock_file().exists();
-        if !ours && occupied(root)? {
-            return Err(Error::NotACollection { path: root.to_owned() });
+        match layout.state()? {
+            State::Foreign => return Err(Error::NotACollection { path: root.to_owned() }),
+            State::Torn => return Err(layout.torn()),
+            State::Absent | State::Begun | State::Made => (),
         }
         for directory in [layout.store(), layout.vectors()] {
             fs::create_dir_all(&directory)
-                .map_err(|source| Error::Io { path: directory.clone(), source })?;
+                .map_err(|source| Error::NotWritable { path: directory.clone(), source })?;
         }
         Ok(layout)
     }
 
+    fn state(&self) -> Result<State, Error> {
+        let io_error = |source| Error::Io { path: self.root.clone(), source };
+        match self.store().join("CURRENT").try_exists() {
+            Ok(true) => return Ok(State::Made),
+            Err(e) if e.kind() == io::ErrorKind::NotADirectory => return Ok(State::Foreign),
+            result => result.map_err(io_error)?,
+        };
+        if !self.store().exists() && !self.lock_file().exists() {
+            let occupied = occupied(&self.root).map_err(io_error)?;
+            return Ok(if occupied { State::Foreign } else { State::Absent });
+        }
+        // A store has its CURRENT before it has anything to lose.
+        let torn = holds(&self.store(), "sst") || holds(&self.vectors(), "seg");
+        Ok(if torn { State::Torn } else { State::Begun })
+    }
+
+    fn torn(&self) -> Error {
+        Error::Damaged { path: self.store(), reason: "its file CURRENT is missing".into() }
+    }
+
     /// Takes the writer's lock, or says that somebody else has it. It ends with the process that holds
-    /// it, however that ends.
+    /// it, however that ends. A full disk is told here: a database that finds no room while it opens
+    /// can take the process down with it.
     pub(super) fn lock(&self) -> Result<WriterLock, Error> {
         let path = self.lock_file();
-        let io_error = |source: io::Error| Error::Io { path: path.clone(), source };
-        let file = File::options()
-            .create(true)
-            .write(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(io_error)?;
+        let failed = |source: io::Error| Error::NotWritable { path: path.clone(), source };
+        let mut file =
+            File::options().create(true).write(true).truncate(false).open(&path).map_err(failed)?;
         match file.try_lock() {
-            Ok(()) => Ok(WriterLock { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(Error::Busy { path: self.root.clone() }),
-            Err(TryLockError::Error(source)) => Err(io_error(source)),
+            Ok(()) => (),
+            Err(TryLockError::WouldBlock) => return Err(Error::Busy { path: self.root.clone() }),
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
+        let room = file.write_all(&vec![0; ROOM]);
+        file.set_len(0).and(room).map_err(failed)?;
+        Ok(WriterLock { _file: file })
     }
 
     pub(super) fn root(&self) -> &Path {
@@ -95,7 +134,8 @@ impl Layout {
     }
 
     /// Removes files of vectors that the published manifest does not name: they are superseded, or were
-    /// never published. Whoever still has one of them mapped keeps it until they let go.
+    /// never published. Whoever still has one of them mapped keeps it until they let go. What is not
+    /// named as ours are is left alone.
     pub(super) fn clean(&self, published: Option<&Manifest>) -> Result<(), Error> {
         let vectors = self.vectors();
         let io_error = |source: io::Error| Error::Io { path: vectors.clone(), source };
@@ -104,7 +144,7 @@ impl Layout {
             let named = published.is_some_and(|manifest| {
                 manifest.segments.iter().any(|s| entry.file_name() == s.file.as_str())
             });
-            if !named {
+            if !named && is_ours(&entry.file_name().to_string_lossy()) {
                 fs::remove_file(entry.path()).map_err(io_error)?;
             }
         }
@@ -117,13 +157,26 @@ impl Layout {
     }
 }
 
-fn occupied(root: &Path) -> Result<bool, Error> {
+fn occupied(root: &Path) -> io::Result<bool> {
     match fs::read_dir(root) {
         Ok(mut entries) => Ok(entries.next().is_some()),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(e) if e.kind() == io::ErrorKind::NotADirectory => Ok(true),
-        Err(source) => Err(Error::Io { path: root.to_owned(), source }),
+        Err(e) => Err(e),
     }
+}
+
+/// Whether a directory has a file with this extension.
+fn holds(directory: &Path, extension: &str) -> bool {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).any(|path| path.extension().is_some_and(|e| e == extension))
+}
+
+/// Whether a file in `vectors` is named as ours are, finished (`7-image.seg`) or not
+/// (`.7-image.seg.x.partial`).
+fn is_ours(name: &str) -> bool {
+    let name = name.strip_prefix('.').unwrap_or(name);
+    name.split_once('-').is_some_and(|(generation, _)| generation.parse::<u32>().is_ok())
 }
 
 fn directory_size(directory: &Path) -> io::Result<u64> {

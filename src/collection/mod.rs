@@ -17,7 +17,9 @@ mod report;
 mod store;
 mod verify;
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use lookalike_index::Segment;
 
@@ -52,18 +54,17 @@ impl Collection {
     /// Opens what is published at `path` now.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let layout = Layout::open(path.as_ref())?;
-        let mut attempts = 1;
-        loop {
-            match Self::open_once(&layout) {
-                // The files that the manifest names were superseded before they could be mapped.
-                Err(Error::Segment(lookalike_index::Error::Io { .. }))
-                | Err(Error::Database { .. })
-                    if attempts < ATTEMPTS =>
-                {
-                    attempts += 1;
-                }
-                result => return result,
-            }
+        again(|| Self::open_once(&layout))
+    }
+
+    /// What is published at `path` now, without a look at the vectors; `None` before the first
+    /// publication.
+    pub fn published(path: impl AsRef<Path>) -> Result<Option<Manifest>, Error> {
+        let manifest = Layout::open(path.as_ref())
+            .and_then(|layout| again(|| Store::open_for_reading(&layout.store())?.current()));
+        match manifest {
+            Err(Error::NotFound { .. } | Error::Unpublished { .. }) => Ok(None),
+            manifest => manifest,
         }
     }
 
@@ -152,9 +153,27 @@ impl Collection {
     }
 }
 
+/// Opens, and looks again where a writer may just have superseded a file that was about to be opened.
+fn again<T>(open: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
+    for attempt in 1..ATTEMPTS {
+        match open() {
+            Err(Error::MissingVectors { .. } | Error::Database { .. } | Error::Damaged { .. }) => {
+                std::thread::sleep(Duration::from_millis(5 << attempt))
+            }
+            result => return result,
+        }
+    }
+    open()
+}
+
 fn open_segment(layout: &Layout, entry: &SegmentEntry) -> Result<Segment, Error> {
     let path = layout.segment(&entry.file);
-    let segment = Segment::open(&path)?;
+    let segment = Segment::open(&path).map_err(|error| match error {
+        lookalike_index::Error::Io { path, source } if source.kind() == ErrorKind::NotFound => {
+            Error::MissingVectors { path }
+        }
+        error => error.into(),
+    })?;
     let encoder = &entry.encoder;
     let damaged = |reason: String| Error::Damaged { path: path.clone(), reason };
     if segment.label() != encoder.label().as_bytes() {

@@ -87,14 +87,10 @@ impl Store {
     /// Opens what stands published now; a writer may go on beside it.
     pub(super) fn open_for_reading(path: &Path) -> Result<Self, Error> {
         let db = DB::open_cf_descriptors_read_only(&options(), path, families(), false)
-            .map_err(|e| failed(path, e))?;
+            .map_err(|e| if is_unfinished(path) { unpublished(path) } else { failed(path, e) })?;
         let store = Store { db, path: path.to_owned() };
-        match store.format()? {
-            None => {
-                Err(Error::Damaged { path: path.to_owned(), reason: "it has no format".into() })
-            }
-            Some(version) => store.accept_format(version).map(|()| store),
-        }
+        let version = store.format()?.ok_or_else(|| unpublished(path))?;
+        store.accept_format(version).map(|()| store)
     }
 
     fn format(&self) -> Result<Option<u32>, Error> {
@@ -425,11 +421,24 @@ impl Store {
     }
 }
 
+/// Whether a run was killed before it had made all of its tables, let alone published anything.
+fn is_unfinished(path: &Path) -> bool {
+    DB::list_cf(&options(), path)
+        .is_ok_and(|made| FAMILIES.iter().any(|&family| !made.iter().any(|name| name == family)))
+}
+
+fn unpublished(path: &Path) -> Error {
+    Error::Unpublished { path: path.parent().unwrap_or(path).to_owned() }
+}
+
 fn failed(path: &Path, error: rocksdb::Error) -> Error {
+    let missing = error.as_ref().contains("No such file or directory");
     match error.kind() {
         rocksdb::ErrorKind::Corruption => {
-            Error::Damaged { path: path.to_owned(), reason: error.into_string() }
+            let reason = error.as_ref().replace("Corruption: ", "");
+            Error::Damaged { path: path.to_owned(), reason }
         }
+        _ if missing => Error::Damaged { path: path.to_owned(), reason: error.into_string() },
         _ => Error::Database { path: path.to_owned(), source: Box::new(error) },
     }
 }

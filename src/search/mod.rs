@@ -33,10 +33,13 @@ pub enum Error {
     #[error("the text to search for is empty")]
     EmptyText,
     /// A weight is no number, or all of them are zero.
-    #[error("the weights leave nothing to search by: at least one must be a number other than 0")]
+    #[error(
+        "the weights leave nothing to search by: give one other than 0 to images or texts, whichever the \
+         query has"
+    )]
     NoWeight,
     /// The item is not in the collection.
-    #[error("there is no item \"{key}\" in {collection}")]
+    #[error("there is no item \"{key}\" in {}: keys are written as in its catalogue", collection.display())]
     NoSuchItem {
         /// The key that was asked for.
         key: String,
@@ -44,7 +47,11 @@ pub enum Error {
         collection: PathBuf,
     },
     /// The collection has no vectors of the modality.
-    #[error("{collection} has no {modality} vectors, so it cannot be searched by {term}")]
+    #[error(
+        "{} has no {modality} vectors, so it cannot be searched by {term}: ask it otherwise, or index a \
+         catalogue with {modality}s into it",
+        collection.display()
+    )]
     NoVectors {
         /// The term that needs them.
         term: String,
@@ -54,7 +61,7 @@ pub enum Error {
         collection: PathBuf,
     },
     /// The picture to search by cannot be used.
-    #[error("{name}: {source}")]
+    #[error("{}", named(name, source))]
     Picture {
         /// The picture.
         name: String,
@@ -185,6 +192,14 @@ impl Collection {
     fn lacks_item(&self, id: u32) -> Error {
         let reason = format!("a vector belongs to item {id}, which is not there");
         collection::Error::Damaged { path: self.path().to_owned(), reason }.into()
+    }
+}
+
+/// A picture's flaw with the picture's name, unless the flaw names it already.
+fn named(name: &str, source: &PictureError) -> String {
+    match source {
+        PictureError::Io { .. } | PictureError::NotAFile { .. } => source.to_string(),
+        _ => format!("{name}: {source}"),
     }
 }
 

@@ -309,7 +309,7 @@ fn codes_mean_what_the_format_says() {
         }
     }
     let (error, spread): (f64, f64) =
-        ((squares / count as f64).sqrt(), (spread / count as f64).sqrt());
+        ((squares / count).sqrt(), (spread / count).sqrt());
     assert!(error < spread / 4.0, "{error} of {spread}");
     assert!((0.5..2.0).contains(&(error / f64::from(stated))), "{error} against {stated}");
 }

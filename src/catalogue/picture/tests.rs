@@ -106,7 +106,7 @@ fn a_huge_picture_is_refused_by_its_header() {
     assert_eq!(
         message(&fixture("hostile/huge.png")),
         "the picture has 50000 x 50000 pixels, more than the limit of 100000000: shrink it, or raise \
-         the limit with --max-picture-pixels if the file is trusted"
+         the limit with `index --max-picture-pixels` if the file is trusted"
     );
     let exact = PictureLimits { max_pixels: 21 * 13, ..Default::default() };
     assert!(decode_picture(&fixture("rgb.png"), &exact).is_ok());
@@ -170,7 +170,7 @@ fn a_file_is_read_only_within_its_limits() {
     fs::write(&path, [1; 11]).unwrap();
     assert_eq!(
         read_picture(&path, &limits).unwrap_err().to_string(),
-        "the picture file has 11 bytes, more than the limit of 10: raise it with --max-picture-bytes \
+        "the picture file has 11 bytes, more than the limit of 10: raise it with `index --max-picture-bytes` \
          if the file is trusted"
     );
     let missing = read_picture(&folder.path().join("hat.jpg"), &limits).unwrap_err().to_string();

@@ -43,6 +43,16 @@ pub enum StoreError {
         /// Each source and what went wrong with it.
         failures: Vec<(String, SourceError)>,
     },
+    /// The user's own model is not usable, or not the one that it is called.
+    #[error("{path} cannot be added as {name}: {source}")]
+    NotAdded {
+        /// The directory or file.
+        path: PathBuf,
+        /// What it was to be called.
+        name: String,
+        /// What is wrong with it.
+        source: Box<SourceError>,
+    },
     /// The model is of the other modality than the one it was opened for.
     #[error("the model {name} reads {modality}s; it cannot be used for the other")]
     WrongModality {
@@ -135,7 +145,7 @@ pub enum SourceError {
         said: String,
     },
     /// What came is not what is known under that name.
-    #[error("its {file} has the SHA-256 {found}, not {expected}: not used")]
+    #[error("its {file} has the SHA-256 {found}, not {expected}: not used under this name")]
     Foreign {
         /// The file.
         file: String,

@@ -53,7 +53,8 @@ impl Model {
     /// A directory outside the store, taken as it is.
     pub(super) fn outside(dir: &Path) -> Result<Self, StoreError> {
         let dir = dir.canonicalize().map_err(|source| read_error(dir, source))?;
-        let name = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        // A collection remembers this name, and must find the model by it from any other directory.
+        let name = dir.to_string_lossy().into_owned();
         let record = Record::read(&dir)?;
         Ok(Model { name, modality: modality_of(&dir), dir, record })
     }

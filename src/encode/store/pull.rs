@@ -13,6 +13,7 @@ use super::files::{self, is_weights};
 use super::known::{Known, Source};
 use super::model::{modality_of, read_error, sha256_of, write_error};
 use super::{Model, ModelStore, Progress, Record, SourceError, StoreError, hub, package};
+use crate::encode::Error::Malformed;
 
 /// Where the hub's downloads go, within the hidden directory.
 const HUB: &str = "hub";
@@ -162,17 +163,25 @@ pub(super) fn add(store: &ModelStore, path: &Path, name: &str) -> Result<Model, 
             let endings = ".safetensors, .pth, .pt, pytorch_model.bin";
             let reason = format!("a single file must be weights, by its name: {endings}");
             let path = path.to_owned();
-            return Err(crate::encode::Error::Malformed { path, reason }.into());
+            return Err(Malformed { path, reason }.into());
         }
         copy(path, &files.join(name))?;
     }
     prepare(&files, name, Known::find(name), "added by the user".into()).map_err(|error| {
         match error {
-            SourceError::Store(error) => *error,
-            error => StoreError::NoSource {
-                name: name.into(),
-                failures: vec![(path.display().to_string(), error)],
+            // Told of the user's file, not of our copy.
+            SourceError::Store(error) => match *error {
+                StoreError::Encoder(Malformed { path: copy, reason }) => {
+                    let inner = copy.strip_prefix(&files).unwrap_or(&copy);
+                    let path = if path.is_dir() { path.join(inner) } else { path.to_owned() };
+                    Malformed { path, reason }.into()
+                }
+                error => error,
             },
+            source => {
+                let (path, source) = (path.to_owned(), Box::new(source));
+                StoreError::NotAdded { path, name: name.into(), source }
+            }
         }
     })?;
     claim.publish(&files, &dir)?;
