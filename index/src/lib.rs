@@ -34,8 +34,9 @@
 //!
 //! - [`SegmentWriter`] checks vectors and streams them into a file; [`Segment`] opens such a file in
 //!   no time, and [`Segment::verify`] reads every byte of it. `FORMAT.md` draws the file.
-//! - [`Neighbours`] is what finds: today the [`Exact`] scan, which is also the oracle of
-//!   whatever finds faster.
+//! - [`Neighbours`] is what finds: the [`Exact`] scan, which is also the oracle, and the [`Graph`], which looks at
+//!   few vectors and finds nearly all of the best. [`SegmentWriter::finish_with_graph`] adds one;
+//!   [`SearchOptions`] say how much recall, which rows, or exactly. Every [`Answer`] says what it is.
 //! - Similarities are inner products, for unit vectors the cosine. Higher is better, ties go to the
 //!   lower id, and the same question gets the same bits on any processor with any number of
 //!   threads.

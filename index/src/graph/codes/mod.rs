@@ -6,8 +6,8 @@
 //!
 //! Measured on 100,000 x 768 (a spread of .075 of what is estimated): root mean square error .0168 with these
 //! 44 bytes a link; .0161 with one bit for each of the 768 dimensions (96 bytes), .038 with one bit for each of 352
-//! axes (44 bytes). Codes of the neighbour itself instead of the residual cost half of the recall that is
-//! missing to one.
+//! axes (44 bytes). Walks of breadth 64 find .991 of the best by these, .957 by codes of the neighbour itself instead of
+//! the residual.
 
 pub(super) mod axes;
 pub(super) mod codebook;
