@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use lookalike::Collection;
+use lookalike_index::Segment;
 use serde_json::{Value, json};
 
 use super::{Common, Outcome};
@@ -41,6 +42,7 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
             &name,
             format!("{} vectors by {encoder}, {bits}-bit, {megabytes:.1} MB", entry.vectors),
         )?;
+        line("", reach(segment))?;
     }
     line("left out", format!("{} ledger entries", manifest.ledger))?;
     line("generation", manifest.generation.to_string())?;
@@ -56,6 +58,13 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// How a segment is searched: all of it, or as far as its graph was measured to reach.
+fn reach(segment: &Segment) -> String {
+    let Some(graph) = segment.graph() else { return "compared whole".to_owned() };
+    let points = graph.curve().map(|point| format!("{:.3} at {}", point.recall, point.breadth));
+    format!("searched by a graph; recall by --ef: {}", points.collect::<Vec<_>>().join(", "))
 }
 
 /// A value as people write it.

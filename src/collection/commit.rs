@@ -11,9 +11,10 @@ use super::encoders::Encoders;
 use super::intake::Intake;
 use super::layout::Layout;
 use super::manifest::{EncoderEntry, Manifest, SegmentEntry, StoredItem};
-use super::pipeline::{Embedded, Outcome, hash};
+use super::pipeline::hash;
 use super::report::{GraphProgress, Progress, Report};
 use super::store::{Cached, ContentHash, Store};
+use super::work::{Embedded, Outcome};
 use crate::catalogue::Rejection;
 use crate::encode::{Fingerprint, Modality};
 

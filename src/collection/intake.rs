@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use super::Error;
 use super::manifest::StoredItem;
-use super::pipeline::{Step, Work};
 use super::store::Store;
+use super::work::{Step, Work};
 use crate::catalogue::{self, Entry, Item, Rejection};
 
 /// What a run has seen of the catalogue so far.

@@ -4,9 +4,11 @@
 //! one published generation, read-only and unchanging for as long as it is held, whatever a writer does
 //! beside it.
 
+mod clock;
 mod commit;
 mod encoders;
 mod error;
+mod freshness;
 mod indexer;
 mod intake;
 mod layout;
@@ -16,6 +18,7 @@ mod readers;
 mod report;
 mod store;
 mod verify;
+mod work;
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};

@@ -5,98 +5,29 @@
 //! the caller's sink. However large the catalogue, a few chunks of it are in memory.
 
 use std::fmt::Display;
-use std::fs::{self, Metadata};
+use std::fs;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::Error;
+use super::clock::{Clock, timed};
 use super::encoders::Encoders;
+use super::freshness::{reliable_change, unchanged};
 use super::manifest::{PictureRecord, StoredItem};
 use super::report::Busy;
 use super::store::{Cached, ContentHash, Store};
+use super::work::{Embedded, EmbeddedNow, Outcome, Step, Work};
+use crate::catalogue::Rejection;
 use crate::catalogue::picture::{PictureError, PictureLimits, decode_picture, read_picture};
-use crate::catalogue::{Item, Rejection};
 use crate::encode::{self, Embedding, Encoder, NotAnEmbedding, Pixels};
 
 /// Rows that travel together. A prepared picture takes 600 kB, and four chunks can be under way.
 const CHUNK: usize = 64;
 /// Pictures that go through the network together: more of them gain nothing on a CPU and cost memory.
 const IMAGE_BATCH: usize = 16;
-
-/// A row to embed.
-pub(super) struct Work {
-    pub(super) id: u32,
-    pub(super) item: Item,
-    /// What of it could not be used, as the catalogue saw it.
-    pub(super) rejection: Option<Rejection>,
-    /// What the collection has under this key, and the generation that wrote it.
-    pub(super) old: Option<(StoredItem, u32)>,
-}
-
-/// What goes in: a row to embed, or one that was refused already.
-pub(super) enum Step {
-    Item(Box<Work>),
-    Rejected(Rejection),
-}
-
-/// What comes out.
-pub(super) enum Outcome {
-    Item(Box<Embedded>),
-    /// Nothing of the row can be found by anybody.
-    Rejected(Rejection),
-}
-
-/// An item whose embeddings are in the cache, as far as it has any.
-pub(super) struct Embedded {
-    pub(super) id: u32,
-    pub(super) stored: StoredItem,
-    pub(super) old: Option<(StoredItem, u32)>,
-    /// What of it could not be used.
-    pub(super) rejection: Option<Rejection>,
-    pub(super) now: EmbeddedNow,
-}
-
-/// Which of an item's parts went through a network in this run.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct EmbeddedNow {
-    pub(super) picture: bool,
-    pub(super) text: bool,
-}
-
-#[derive(Default)]
-struct Clock {
-    read: AtomicU64,
-    decode: AtomicU64,
-    prepare: AtomicU64,
-    image_network: AtomicU64,
-    text_network: AtomicU64,
-}
-
-impl Clock {
-    fn busy(&self) -> Busy {
-        let seconds =
-            |nanos: &AtomicU64| Duration::from_nanos(nanos.load(Ordering::Relaxed)).as_secs_f64();
-        Busy {
-            read: seconds(&self.read),
-            decode: seconds(&self.decode),
-            prepare: seconds(&self.prepare),
-            image_network: seconds(&self.image_network),
-            text_network: seconds(&self.text_network),
-        }
-    }
-}
-
-fn timed<T>(total: &AtomicU64, work: impl FnOnce() -> T) -> T {
-    let start = Instant::now();
-    let result = work();
-    total.fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
-    result
-}
 
 /// What the stages share.
 pub(super) struct Pipeline<'a> {
@@ -402,33 +333,6 @@ fn one_by_one_if_need_be<T>(
 /// A refusal with the picture's name before it.
 fn at(path: &Path, why: impl Display) -> String {
     format!("{}: {why}", path.display())
-}
-
-/// The picture as it was, if its file has not changed since.
-fn unchanged(work: &Work, path: &Path) -> Option<PictureRecord> {
-    let (stored, _) = work.old.as_ref()?;
-    let record = stored.picture.as_ref().filter(|record| record.path == path)?;
-    let metadata = fs::metadata(path).ok()?;
-    let same = record.changed != 0
-        && record.size == metadata.len()
-        && record.changed == change_time(&metadata);
-    same.then(|| record.clone())
-}
-
-/// When a file was last changed, or 0 where that is too recent to rely on: a second change within the
-/// clock's grain would not show.
-fn reliable_change(metadata: &Metadata) -> u64 {
-    let old_enough = metadata
-        .modified()
-        .ok()
-        .and_then(|changed| SystemTime::now().duration_since(changed).ok())
-        .is_some_and(|age| age > Duration::from_secs(2));
-    if old_enough { change_time(metadata) } else { 0 }
-}
-
-fn change_time(metadata: &Metadata) -> u64 {
-    let since = metadata.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok());
-    since.map_or(0, |age| age.as_nanos() as u64)
 }
 
 /// The hash under which an input is remembered.
