@@ -250,7 +250,9 @@ fn bar(quiet: bool) -> ProgressBar {
     if quiet {
         return ProgressBar::hidden();
     }
-    let bar = ProgressBar::new(0);
+    // How many rows there are is counted beside the run.
+    let bar = ProgressBar::no_length();
+    bar.set_message("starting");
     let template = "{bar:30} {percent:>3}% {msg}, {eta} left";
     bar.set_style(
         ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),

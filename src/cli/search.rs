@@ -56,7 +56,7 @@ pub struct Args {
     #[arg(long, env = "LOOKALIKE_EXACT", value_parser = clap::builder::FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
     exact: bool,
     /// Find this part of the best in a large collection [default: 0.99]
-    #[arg(long, value_name = "PART", env = "LOOKALIKE_RECALL")]
+    #[arg(long, value_name = "PART", value_parser = part, env = "LOOKALIKE_RECALL")]
     recall: Option<f32>,
     /// Keep so many items in mind on a graph's walk, whatever recall that gives
     #[arg(long, value_name = "N", env = "LOOKALIKE_EF")]
@@ -118,6 +118,13 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
         }
     }
     Ok(if hits.hits.is_empty() { ExitCode::from(NOTHING) } else { ExitCode::SUCCESS })
+}
+
+fn part(text: &str) -> Result<f32, String> {
+    match text.parse() {
+        Ok(part) if part > 0.0 && part <= 1.0 => Ok(part),
+        _ => Err("a number above 0 and up to 1, such as 0.95".to_owned()),
+    }
 }
 
 impl Args {
