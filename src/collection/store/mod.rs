@@ -1,0 +1,212 @@
+//! The only folder that knows RocksDB: column families, keys and batches, behind a few verbs a table.
+//!
+//! Rows of items carry the generation that wrote them, and a reader takes the newest one that its
+//! generation may see. So a run writes as it goes, in bounded memory and in any number of batches, and
+//! publishing all of it is the one small batch that moves the current generation. What a killed run
+//! left behind is of a generation that nobody reads; the next writer sweeps it away.
+
+mod cache;
+mod generations;
+mod items;
+mod ledger;
+
+use std::path::{Path, PathBuf};
+
+use rocksdb::{BlockBasedOptions, Cache, ColumnFamilyDescriptor, DB, DBCompressionType, Options};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Error;
+pub(super) use cache::{Cached, ContentHash};
+
+/// Items by `(id, generation)`; an empty value says that the item is gone.
+const ITEMS: &str = "items";
+/// The shop's keys to our ids. An id once given is never given to another key.
+const KEYS: &str = "keys";
+/// Embeddings, and refusals to embed, by `(fingerprint, content hash)`.
+const CACHE: &str = "cache";
+/// What could not be used, by `(generation, position)`.
+const LEDGER: &str = "ledger";
+/// Single values: see the constants below.
+const SETTINGS: &str = "settings";
+const FAMILIES: [&str; 5] = [ITEMS, KEYS, CACHE, LEDGER, SETTINGS];
+
+const FORMAT: &[u8] = b"format";
+const CURRENT: &[u8] = b"current";
+const NEXT_ID: &[u8] = b"next-id";
+const WRITING: &[u8] = b"writing";
+
+/// The version of everything in the store: key layouts and values.
+pub(super) const FORMAT_VERSION: u32 = 1;
+
+/// The database of one collection.
+pub(super) struct Store {
+    db: DB,
+    path: PathBuf,
+}
+
+impl Store {
+    /// Opens for writing, creating what is not there. The caller holds the collection's writer lock.
+    pub(super) fn open_for_writing(path: &Path) -> Result<Self, Error> {
+        let mut options = options();
+        options.create_if_missing(true);
+        options.create_missing_column_families(true);
+        let db =
+            DB::open_cf_descriptors(&options, path, families()).map_err(|e| failed(path, e))?;
+        let store = Store { db, path: path.to_owned() };
+        match store.format()? {
+            None => store.put_setting(FORMAT, &FORMAT_VERSION)?,
+            Some(version) => store.accept_format(version)?,
+        }
+        Ok(store)
+    }
+
+    /// Opens what stands published now; a writer may go on beside it.
+    pub(super) fn open_for_reading(path: &Path) -> Result<Self, Error> {
+        let db = DB::open_cf_descriptors_read_only(&options(), path, families(), false)
+            .map_err(|e| if is_unfinished(path) { unpublished(path) } else { failed(path, e) })?;
+        let store = Store { db, path: path.to_owned() };
+        let version = store.format()?.ok_or_else(|| unpublished(path))?;
+        store.accept_format(version).map(|()| store)
+    }
+
+    fn format(&self) -> Result<Option<u32>, Error> {
+        self.setting(FORMAT)
+    }
+
+    fn accept_format(&self, found: u32) -> Result<(), Error> {
+        if found > FORMAT_VERSION {
+            return Err(Error::NewerVersion {
+                path: self.path.clone(),
+                found,
+                known: FORMAT_VERSION,
+            });
+        }
+        Ok(())
+    }
+
+    /// Moves everything from the log into sorted files, so that the next open has nothing to replay.
+    pub(super) fn settle(&self) -> Result<(), Error> {
+        for family in FAMILIES {
+            self.db.flush_cf(self.family(family)?).map_err(|e| self.failed(e))?;
+        }
+        Ok(())
+    }
+
+    fn family(&self, name: &str) -> Result<&rocksdb::ColumnFamily, Error> {
+        self.db.cf_handle(name).ok_or_else(|| self.damaged("a table is missing"))
+    }
+
+    fn get(&self, family: &str, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        self.db.get_cf(self.family(family)?, key).map_err(|e| self.failed(e))
+    }
+
+    fn get_pinned(
+        &self,
+        family: &str,
+        key: &[u8],
+    ) -> Result<Option<rocksdb::DBPinnableSlice<'_>>, Error> {
+        self.db.get_pinned_cf(self.family(family)?, key).map_err(|e| self.failed(e))
+    }
+
+    fn put(&self, family: &str, key: &[u8], value: &[u8]) -> Result<(), Error> {
+        self.db.put_cf(self.family(family)?, key, value).map_err(|e| self.failed(e))
+    }
+
+    fn setting<T: DeserializeOwned>(&self, name: &[u8]) -> Result<Option<T>, Error> {
+        self.get(SETTINGS, name)?.map(|bytes| self.decode(&bytes)).transpose()
+    }
+
+    fn put_setting<T: Serialize>(&self, name: &[u8], value: &T) -> Result<(), Error> {
+        self.put(SETTINGS, name, &self.encode(value)?)
+    }
+
+    fn encode<T: Serialize>(&self, value: &T) -> Result<Vec<u8>, Error> {
+        serde_json::to_vec(value)
+            .map_err(|e| self.damaged(format!("a value cannot be written: {e}")))
+    }
+
+    fn decode<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, Error> {
+        serde_json::from_slice(bytes)
+            .map_err(|e| self.damaged(format!("a stored value cannot be read: {e}")))
+    }
+
+    fn item_key(&self, key: &[u8]) -> Result<(u32, u32), Error> {
+        match key.split_at_checked(4) {
+            Some((id, generation)) => Ok((self.u32_from(id)?, self.u32_from(generation)?)),
+            None => Err(self.damaged("an item's key has the wrong length")),
+        }
+    }
+
+    fn u32_from(&self, bytes: &[u8]) -> Result<u32, Error> {
+        let bytes: [u8; 4] =
+            bytes.try_into().map_err(|_| self.damaged("a number has the wrong length"))?;
+        Ok(u32::from_be_bytes(bytes))
+    }
+
+    pub(super) fn damaged(&self, reason: impl Into<String>) -> Error {
+        Error::Damaged { path: self.path.clone(), reason: reason.into() }
+    }
+
+    fn failed(&self, error: rocksdb::Error) -> Error {
+        failed(&self.path, error)
+    }
+}
+
+/// Whether a run was killed before it had made all of its tables, let alone published anything.
+fn is_unfinished(path: &Path) -> bool {
+    DB::list_cf(&options(), path)
+        .is_ok_and(|made| FAMILIES.iter().any(|&family| !made.iter().any(|name| name == family)))
+}
+
+fn unpublished(path: &Path) -> Error {
+    Error::Unpublished { path: path.parent().unwrap_or(path).to_owned() }
+}
+
+fn failed(path: &Path, error: rocksdb::Error) -> Error {
+    let missing = error.as_ref().contains("No such file or directory");
+    match error.kind() {
+        rocksdb::ErrorKind::Corruption => {
+            let reason = error.as_ref().replace("Corruption: ", "");
+            Error::Damaged { path: path.to_owned(), reason }
+        }
+        _ if missing => Error::Damaged { path: path.to_owned(), reason: error.into_string() },
+        _ => Error::Database { path: path.to_owned(), source: Box::new(error) },
+    }
+}
+
+/// Big-endian, so that RocksDB's order of bytes is the order of numbers.
+fn numbered(id: u32, generation: u32) -> [u8; 8] {
+    let mut key = [0; 8];
+    key[..4].copy_from_slice(&id.to_be_bytes());
+    key[4..].copy_from_slice(&generation.to_be_bytes());
+    key
+}
+
+fn options() -> Options {
+    let mut options = Options::default();
+    // Its own log is for people who debug RocksDB: one small file is plenty.
+    options.set_keep_log_file_num(1);
+    options.set_max_log_file_size(1 << 20);
+    options.set_log_level(rocksdb::LogLevel::Warn);
+    options
+}
+
+fn families() -> impl Iterator<Item = ColumnFamilyDescriptor> {
+    FAMILIES.into_iter().map(|name| {
+        let mut options = Options::default();
+        let mut blocks = BlockBasedOptions::default();
+        // The default grows with the number of column families; ours are read once each, mostly.
+        if let Ok(cache) = Cache::new_lru_cache(8 << 20) {
+            blocks.set_block_cache(&cache);
+        }
+        blocks.set_bloom_filter(10.0, false);
+        options.set_block_based_table_factory(&blocks);
+        // Vectors do not compress; everything else is JSON and does.
+        options.set_compression_type(match name {
+            CACHE => DBCompressionType::None,
+            _ => DBCompressionType::Lz4,
+        });
+        ColumnFamilyDescriptor::new(name, options)
+    })
+}
