@@ -30,6 +30,7 @@ pub use dialect::{Dialect, Format};
 pub use error::Error;
 pub use options::CatalogueOptions;
 pub use rows::Catalogue;
+pub(crate) use walk::is_picture_name;
 
 /// One product, as the catalogue describes it. Its picture has been located, not yet opened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

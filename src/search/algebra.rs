@@ -86,7 +86,9 @@ pub(super) fn terms(expression: &str) -> Result<Vec<Weighted>, ExpressionError> 
         reader.skip_space();
     }
     match terms.is_empty() {
-        true => Err(reader.refuse(0..0, "the query is empty: write words, ./a-picture.jpg or item:KEY")),
+        true => {
+            Err(reader.refuse(0..0, "the query is empty: write words, ./a-picture.jpg or item:KEY"))
+        }
         false => Ok(terms),
     }
 }
@@ -217,7 +219,8 @@ impl<'a> Reader<'a> {
         }
         match Kind::named(name) {
             Some(_) if after.is_empty() => {
-                let reason = format!("{name}: stands right before what it names, as in {name}:\"...\"");
+                let reason =
+                    format!("{name}: stands right before what it names, as in {name}:\"...\"");
                 Err(self.refuse(place, reason))
             }
             Some(kind) => {
@@ -305,7 +308,8 @@ impl<'a> Reader<'a> {
             let token = &self.text[next.clone()];
             let kind = token.split_once(':').and_then(|(name, _)| Kind::named(name));
             if token.starts_with(['"', '\'']) || looks_like_path(token) || kind.is_some() {
-                let reason = "write + or - before this term, or quote all of it to search for these words";
+                let reason =
+                    "write + or - before this term, or quote all of it to search for these words";
                 return Err(self.refuse(next, reason));
             }
             words = format!("{words} {}", self.token());
@@ -314,15 +318,16 @@ impl<'a> Reader<'a> {
 }
 
 fn begins_like_path(token: &str) -> bool {
-    let drive = |t: &[u8]| matches!(t, [letter, b':', b'\\' | b'/', ..] if letter.is_ascii_alphabetic());
+    let drive =
+        |t: &[u8]| matches!(t, [letter, b':', b'\\' | b'/', ..] if letter.is_ascii_alphabetic());
     ["./", "../", "/", "~/", ".\\", "..\\"].iter().any(|start| token.starts_with(start))
         || drive(token.as_bytes())
 }
 
 fn looks_like_path(token: &str) -> bool {
-    let foreign = token.split_once(':').is_some_and(|(kind, after)| {
-        Kind::named(kind).is_some() || after.starts_with("//")
-    });
+    let foreign = token
+        .split_once(':')
+        .is_some_and(|(kind, after)| Kind::named(kind).is_some() || after.starts_with("//"));
     begins_like_path(token) || is_picture_name(Path::new(token)) && !foreign
 }
 

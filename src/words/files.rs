@@ -10,11 +10,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tantivy::Directory;
 use tantivy::directory::error::{DeleteError, LockError, OpenReadError, OpenWriteError};
 use tantivy::directory::{
     DirectoryLock, FileHandle, Lock, MmapDirectory, WatchCallback, WatchHandle, WritePtr,
 };
+use tantivy::{Directory, TantivyError};
 
 use super::Error;
 
@@ -30,7 +30,7 @@ pub(super) struct Files {
 impl Files {
     /// The files in `directory`, of which `segments` lists the ones that matter; without a list, none.
     pub(super) fn open(directory: &Path, segments: Option<&str>) -> Result<Self, Error> {
-        let files = MmapDirectory::open(directory).map_err(tantivy::TantivyError::from)?;
+        let files = MmapDirectory::open(directory).map_err(TantivyError::from)?;
         let meta = segments.map(|list| (PathBuf::from(META), list.as_bytes().to_vec()));
         Ok(Files { files, changing: Arc::new(Mutex::new(meta.into_iter().collect())) })
     }
@@ -48,11 +48,7 @@ impl Files {
 
 impl Directory for Files {
     fn get_file_handle(&self, path: &Path) -> Result<Arc<dyn FileHandle>, OpenReadError> {
-        // A missing file is mapped as an empty one would be refused: by its name.
-        match self.files.exists(path)? {
-            true => self.files.get_file_handle(path),
-            false => Err(OpenReadError::FileDoesNotExist(path.to_owned())),
-        }
+        self.files.get_file_handle(path)
     }
 
     fn delete(&self, _: &Path) -> Result<(), DeleteError> {

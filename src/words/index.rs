@@ -5,7 +5,7 @@ use std::path::Path;
 
 use tantivy::columnar::Column;
 use tantivy::schema::{FAST, Field, INDEXED, IndexRecordOption, Schema, TextFieldIndexing};
-use tantivy::{Directory, Index, SegmentReader};
+use tantivy::{Index, SegmentReader, TantivyError};
 
 use super::files::Files;
 use super::{Error, WordsEntry, analysis};
@@ -22,8 +22,7 @@ pub(crate) struct WordsIndex {
     pub(super) items: u64,
     pub(super) words: u64,
     index: Index,
-    files: Files,
-    files: Vec<String>,
+    names: Vec<String>,
 }
 
 /// One of tantivy's segments.
@@ -34,8 +33,9 @@ pub(super) struct Part {
 
 impl Part {
     /// The item of a document.
-    pub(super) fn id(&self, document: u32) -> Option<u32> {
-        self.ids.first(document).and_then(|id| u32::try_from(id).ok())
+    pub(super) fn id(&self, document: u32) -> Result<u32, Error> {
+        let id = self.ids.first(document).and_then(|id| u32::try_from(id).ok());
+        id.ok_or_else(|| Error::damaged("a text is nobody's"))
     }
 }
 
@@ -68,13 +68,13 @@ impl WordsIndex {
         }
         let files = Files::open(directory, Some(&entry.segments))?;
         guarded(|| {
-            let index = Index::open(files.clone())?;
+            let index = Index::open(files)?;
             let fields = Fields::new();
             if index.schema() != fields.schema {
                 return Err(Error::damaged("its fields are not ours"));
             }
-            let parts = index.searchable_segments()?.iter().map(|segment| {
-                let reader = SegmentReader::open(segment)?;
+            let parts = index.searchable_segments()?.into_iter().map(|segment| {
+                let reader = SegmentReader::open(&segment)?;
                 let ids = reader.fast_fields().u64(ID)?;
                 let lengths = reader.get_fieldnorms_reader(fields.text)?;
                 if lengths.num_docs() != reader.max_doc() || ids.num_docs() != reader.max_doc() {
@@ -84,25 +84,37 @@ impl WordsIndex {
             });
             let parts = parts.collect::<Result<_, Error>>()?;
             let (items, words) = (entry.items, entry.words);
-            let (text, files) = (fields.text, entry.files.clone());
-            Ok(WordsIndex { parts, text, items, words, index, files: files.clone(), files })
+            let (text, names) = (fields.text, entry.files.clone());
+            Ok(WordsIndex { parts, text, items, words, index, names })
         })
     }
 
-    /// How many items have words.
-    pub(crate) fn items(&self) -> u64 {
-        self.items
+    /// The items that have a text, in no particular order.
+    pub(crate) fn ids(&self) -> Result<Vec<u32>, Error> {
+        guarded(|| {
+            let of_part = |part: &Part| {
+                let ids = part.reader.doc_ids_alive().map(|document| part.id(document));
+                ids.collect::<Result<Vec<_>, _>>()
+            };
+            let ids = self.parts.iter().map(of_part).collect::<Result<Vec<_>, Error>>()?.concat();
+            match ids.len() as u64 == self.items {
+                true => Ok(ids),
+                false => Err(Error::damaged(format!(
+                    "{} texts are there, not {}",
+                    ids.len(),
+                    self.items
+                ))),
+            }
+        })
     }
 
     /// Reads every byte, and says whether it is as it was written.
     pub(crate) fn verify(&self) -> Result<(), Error> {
         guarded(|| {
-            for file in &self.files {
-                // What a list names need not be there: not every segment has one of each kind.
-                let there = self.files.exists(Path::new(file)).map_err(tantivy::TantivyError::from)?;
-                let sound = |file| self.index.directory().validate_checksum(file);
-                if there && !sound(Path::new(file)).map_err(tantivy::TantivyError::from)? {
-                    return Err(Error::damaged(format!("the checksum of {file} is wrong")));
+            for name in &self.names {
+                let sound = self.index.directory().validate_checksum(Path::new(name));
+                if !sound.map_err(TantivyError::from)? {
+                    return Err(Error::damaged(format!("the checksum of {name} is wrong")));
                 }
             }
             Ok(())

@@ -11,6 +11,7 @@ pub(crate) struct Matches {
 }
 
 impl Matches {
+    /// Of items by ascending number; `most` is what no score exceeds.
     pub(super) fn new(scored: Vec<(u32, f32)>, most: f32) -> Result<Self, Error> {
         if scored.windows(2).any(|pair| pair[0].0 == pair[1].0) {
             return Err(Error::damaged("an item has two texts"));
@@ -24,13 +25,18 @@ impl Matches {
         &self.ids
     }
 
-    /// Their BM25, in the same order.
-    pub(crate) fn bm25(&self) -> &[f32] {
-        &self.scores
+    /// The BM25 of an item, if it has one of the words.
+    pub(crate) fn bm25(&self, id: u32) -> Option<f32> {
+        self.ids.binary_search(&id).ok().map(|place| self.scores[place])
     }
 
-    /// The most that any text could have scored for these words.
-    pub(crate) fn most(&self) -> f32 {
-        self.most
+    /// The same as a part of the most that any text could have: between 0 and 1.
+    pub(crate) fn value(&self, id: u32) -> Option<f32> {
+        self.bm25(id).map(|score| score / self.most)
+    }
+
+    /// That of every item, in the order of [`ids`](Self::ids).
+    pub(crate) fn values(&self) -> impl Iterator<Item = f32> {
+        self.scores.iter().map(|score| score / self.most)
     }
 }

@@ -14,10 +14,10 @@
 
 mod analysis;
 mod error;
+mod files;
 mod index;
 mod matches;
 mod score;
-mod files;
 mod spelling;
 mod writer;
 

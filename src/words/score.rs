@@ -70,7 +70,12 @@ impl WordsIndex {
     }
 
     /// The documents of a segment that have any of the spellings, in their order.
-    fn find(&self, part: &Part, spellings: &[Spelled], saturation: &[f32; 256]) -> Result<Found, Error> {
+    fn find(
+        &self,
+        part: &Part,
+        spellings: &[Spelled],
+        saturation: &[f32; 256],
+    ) -> Result<Found, Error> {
         let lengths = part.reader.get_fieldnorms_reader(self.text)?;
         let inverted = part.reader.inverted_index(self.text)?;
         let alive = part.reader.alive_bitset();
@@ -102,8 +107,7 @@ impl WordsIndex {
         let mut scored = Vec::new();
         for (part, scores) in self.parts.iter().zip(scores) {
             for (document, &score) in scores.iter().enumerate().filter(|&(_, &score)| score > 0.0) {
-                let id = part.id(document as u32);
-                scored.push((id.ok_or_else(|| Error::damaged("a text is nobody's"))?, score));
+                scored.push((part.id(document as u32)?, score));
             }
         }
         // Each segment's items ascend for the most part, which this sort makes use of.

@@ -7,8 +7,8 @@
 
 use std::collections::BTreeMap;
 
-use tantivy::query::FuzzyTermQuery;
 use tantivy::Term;
+use tantivy::query::FuzzyTermQuery;
 
 use super::index::WordsIndex;
 use super::{Error, Spelling};

@@ -1,14 +1,26 @@
 //! The next generation of the index: what has changed, written beside what stays.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tantivy::fieldnorm::FieldNormReader;
+use tantivy::index::SegmentComponent;
 use tantivy::indexer::LogMergePolicy;
-use tantivy::{Index, IndexSettings, IndexWriter, TantivyDocument, Term};
+use tantivy::{Directory, Index, IndexSettings, IndexWriter, TantivyDocument, TantivyError, Term};
 
-use super::index::{Fields, WordsIndex, guarded};
 use super::files::Files;
+use super::index::{Fields, WordsIndex, guarded};
 use super::{Error, WordsEntry, analysis};
+
+/// What a segment consists of.
+const KINDS: [SegmentComponent; 7] = [
+    SegmentComponent::Postings,
+    SegmentComponent::Positions,
+    SegmentComponent::Terms,
+    SegmentComponent::Store,
+    SegmentComponent::FastFields,
+    SegmentComponent::FieldNorms,
+    SegmentComponent::Delete,
+];
 
 /// What the writer may keep in memory before it writes a segment.
 const MEMORY: usize = 32 << 20;
@@ -21,7 +33,7 @@ pub(crate) struct WordsWriter {
     writer: IndexWriter,
     files: Files,
     fields: Fields,
-    directory: std::path::PathBuf,
+    directory: PathBuf,
 }
 
 impl WordsWriter {
@@ -42,9 +54,8 @@ impl WordsWriter {
         Ok(WordsWriter { writer, files, fields, directory: directory.to_owned() })
     }
 
-    /// Gives an item this text in place of whatever it had.
+    /// Gives a text to an item that has none, or whose own was taken away.
     pub(crate) fn put(&mut self, id: u32, text: &str) -> Result<(), Error> {
-        self.remove(id);
         let mut document = TantivyDocument::default();
         document.add_u64(self.fields.id, id.into());
         document.add_text(self.fields.text, text);
@@ -58,23 +69,27 @@ impl WordsWriter {
     }
 
     /// Ends the generation: everything is on disk, and nobody knows of it until the entry is published.
-    /// `None` where no item has a word.
-    pub(crate) fn finish(mut self) -> Result<Option<WordsEntry>, Error> {
+    pub(crate) fn finish(mut self) -> Result<WordsEntry, Error> {
         self.writer.commit()?;
         let index = self.writer.index().clone();
         self.writer.wait_merging_threads()?;
         let segments = self.files.segments();
         let segments = segments.ok_or_else(|| Error::damaged("its segments are not listed"))?;
-        let mut files: Vec<String> = Vec::new();
+        let mut files = Vec::new();
         for segment in index.searchable_segment_metas()? {
-            files.extend(segment.list_files().iter().map(|file| file.to_string_lossy().into_owned()));
+            for path in KINDS.map(|kind| segment.relative_path(kind)) {
+                // Not every segment has one of each kind.
+                if self.files.exists(&path).map_err(TantivyError::from)? {
+                    files.push(path.to_string_lossy().into_owned());
+                }
+            }
         }
         files.sort();
         let analysis = analysis::VERSION;
         let mut entry = WordsEntry { files, items: 0, words: 0, analysis, segments };
         let written = WordsIndex::open(&self.directory, &entry)?;
         (entry.items, entry.words) = written.count()?;
-        Ok((entry.items > 0).then_some(entry))
+        Ok(entry)
     }
 }
 
