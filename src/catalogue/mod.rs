@@ -37,6 +37,7 @@ pub use error::Error;
 pub use fetch::FetchOptions;
 pub use options::CatalogueOptions;
 pub use rows::Catalogue;
+pub(crate) use walk::is_picture_name;
 
 /// One product, as the catalogue describes it. Its picture has been located, not yet opened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
