@@ -1,7 +1,8 @@
 //! What a shop hands us becomes items.
 //!
-//! Flowing in: a CSV, TSV or JSON-lines file, or a folder of pictures. Flowing out: one [`Entry`] a
-//! row, in the order of the file: an [`Item`] to index, or a [`Rejection`] for the ledger.
+//! Flowing in: a CSV, TSV, JSON-lines or Parquet file, a shop system's feed, or a folder of pictures. Flowing
+//! out: one [`Entry`] a row, in the order of the file: an [`Item`] to index, or a [`Rejection`] for the
+//! ledger.
 //!
 //! [`Catalogue::open`] does it; [`CatalogueOptions`] says what should not be guessed. [`picture`] opens
 //! the pictures themselves. Whether two items share a key is for the collection to tell.
@@ -10,14 +11,19 @@ mod columns;
 mod delimited;
 mod dialect;
 mod error;
+mod feeds;
+mod fence;
+mod fetch;
 mod json_lines;
 mod location;
+mod opening;
 mod options;
 pub mod picture;
 mod rows;
 mod source;
 mod text;
 mod walk;
+mod whereabouts;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -28,8 +34,10 @@ use serde_json::{Map, Value};
 pub use columns::{Chosen, Columns, Role, Why};
 pub use dialect::{Dialect, Format};
 pub use error::Error;
+pub use fetch::FetchOptions;
 pub use options::CatalogueOptions;
 pub use rows::Catalogue;
+pub(crate) use walk::is_picture_name;
 
 /// One product, as the catalogue describes it. Its picture has been located, not yet opened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -18,6 +18,7 @@ mod readers;
 mod report;
 mod store;
 mod verify;
+mod words;
 mod work;
 
 use std::io::ErrorKind;
@@ -34,6 +35,7 @@ pub use verify::Soundness;
 
 use crate::catalogue::Rejection;
 use crate::encode::{Embedding, Modality};
+use crate::words::WordsIndex;
 use layout::Layout;
 use readers::Readers;
 use store::Store;
@@ -50,6 +52,7 @@ pub struct Collection {
     store: Store,
     manifest: Manifest,
     vectors: Vec<(Modality, Shelf)>,
+    words: Option<WordsIndex>,
     readers: Readers,
 }
 
@@ -81,8 +84,9 @@ impl Collection {
             Some(open_shelf(layout, &manifest, encoder).map(|shelf| (modality, shelf)))
         };
         let vectors = Modality::ALL.into_iter().filter_map(shelf).collect::<Result<_, _>>()?;
+        let words = words::open_words(layout, &manifest)?;
         let readers = Readers::default();
-        Ok(Collection { layout: layout.clone(), store, manifest, vectors, readers })
+        Ok(Collection { layout: layout.clone(), store, manifest, vectors, words, readers })
     }
 
     /// The collection's directory.
@@ -155,9 +159,12 @@ impl Collection {
 fn again<T>(open: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
     for attempt in 1..ATTEMPTS {
         match open() {
-            Err(Error::MissingVectors { .. } | Error::Database { .. } | Error::Damaged { .. }) => {
-                std::thread::sleep(Duration::from_millis(5 << attempt))
-            }
+            Err(
+                Error::MissingVectors { .. }
+                | Error::Words { .. }
+                | Error::Database { .. }
+                | Error::Damaged { .. },
+            ) => std::thread::sleep(Duration::from_millis(5 << attempt)),
             result => return result,
         }
     }
