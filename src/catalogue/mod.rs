@@ -14,6 +14,7 @@ mod json_lines;
 mod location;
 mod options;
 pub mod picture;
+mod records;
 mod rows;
 mod source;
 mod text;
@@ -25,11 +26,14 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub(crate) use columns::choose;
 pub use columns::{Chosen, Columns, Role, Why};
 pub use dialect::{Dialect, Format};
 pub use error::Error;
 pub use options::CatalogueOptions;
+pub(crate) use records::Records;
 pub use rows::Catalogue;
+pub(crate) use rows::first_text;
 
 /// One product, as the catalogue describes it. Its picture has been located, not yet opened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -21,7 +21,7 @@ use super::{CatalogueOptions, Columns, Dialect, Entry, Error, Format, Item, Reje
 pub(super) const LONGEST_ROW: u64 = 16 << 20;
 
 /// So many rows of JSON are looked at for the names of their fields.
-const SAMPLE: usize = 100;
+pub(super) const SAMPLE: usize = 100;
 
 /// A row as its format gives it: its fields, or why it has none.
 pub(super) struct Row {
@@ -29,7 +29,7 @@ pub(super) struct Row {
     pub fields: Result<Map<String, Value>, String>,
 }
 
-type Rows = Box<dyn Iterator<Item = Result<Row, Error>> + Send>;
+pub(super) type Rows = Box<dyn Iterator<Item = Result<Row, Error>> + Send>;
 
 /// A catalogue that is being read. Iterating yields an [`Entry`] for each row, or an [`Error`] after
 /// which there is no more, because the file itself cannot be read further.
@@ -60,7 +60,7 @@ pub struct Catalogue {
 }
 
 /// The rows of a file, how they are written, and their columns where those stand at its top.
-fn open_rows(
+pub(super) fn open_rows(
     path: &Path,
     options: &CatalogueOptions,
 ) -> Result<(Dialect, Rows, Vec<String>), Error> {
@@ -219,7 +219,7 @@ impl Iterator for Catalogue {
 }
 
 /// The first rows; an error if there are none, or if not even the first can be read.
-fn sample(
+pub(super) fn sample(
     rows: &mut impl Iterator<Item = Result<Row, Error>>,
     most: usize,
     none: impl FnOnce() -> Error,
@@ -229,7 +229,7 @@ fn sample(
 }
 
 /// The names of the sampled rows' fields, in the order of their first appearance.
-fn names_of(rows: &VecDeque<Result<Row, Error>>) -> Vec<String> {
+pub(super) fn names_of(rows: &VecDeque<Result<Row, Error>>) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for fields in rows.iter().flatten().filter_map(|row| row.fields.as_ref().ok()) {
         for name in fields.keys() {
@@ -255,7 +255,7 @@ fn key(fields: &Map<String, Value>, column: &str) -> Result<String, String> {
 }
 
 /// The text of a cell that is not blank, or of the first of several.
-fn first_text(value: &Value) -> Option<String> {
+pub(crate) fn first_text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
         Value::Number(number) => Some(number.to_string()),

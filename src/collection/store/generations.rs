@@ -48,6 +48,7 @@ impl Store {
                 self.db.delete_cf(items, &key).map_err(|e| self.failed(e))?;
             }
         }
+        self.sweep_postings(generation)?;
         self.drop_ledgers(generation, u32::MAX)
     }
 }

@@ -24,8 +24,7 @@ use std::sync::LazyLock;
 
 pub(super) use gelu::{gelu, gelu_tanh};
 pub(super) use norm::add_norm;
-pub(crate) use product::Rows;
-pub(super) use product::{Panels, multiply};
+pub(crate) use product::{Panels, Rows, multiply};
 pub(super) use softmax::softmax;
 pub(crate) use strided::{
     Lanes, Matrix, Onto, lay_out, multiply_panels, multiply_shared, transpose,
@@ -36,10 +35,10 @@ pub(super) const LANES: usize = 16;
 
 /// An instruction set. A value proves that this processor has it: [`Isa::available`] alone makes them.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Isa(Set);
+pub(crate) struct Isa(pub(crate) Set);
 
 #[derive(Debug, Clone, Copy)]
-enum Set {
+pub(crate) enum Set {
     #[cfg(target_arch = "x86_64")]
     Avx512,
     #[cfg(target_arch = "x86_64")]
@@ -75,7 +74,7 @@ impl Isa {
 macro_rules! for_each_isa {
     ($(#[$doc:meta])* $name:ident($($argument:ident: $type:ty),*) runs $body:path) => {
         $(#[$doc])*
-        pub(in crate::encode) fn $name(isa: $crate::encode::kernels::Isa, $($argument: $type),*) {
+        pub(crate) fn $name(isa: $crate::encode::kernels::Isa, $($argument: $type),*) {
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx512f")]
             fn avx512($($argument: $type),*) {
@@ -99,7 +98,7 @@ macro_rules! for_each_isa {
         }
     };
 }
-use for_each_isa;
+pub(crate) use for_each_isa;
 
 /// Pseudo-random values from -1 to 1, for tests.
 #[cfg(test)]

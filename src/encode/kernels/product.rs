@@ -67,7 +67,7 @@ impl<'a> Rows<'a> {
 
 /// A matrix and a bias, laid out as the right side of a product.
 #[derive(Debug, Default, Clone)]
-pub(in crate::encode) struct Panels {
+pub(crate) struct Panels {
     inputs: usize,
     outputs: usize,
     /// Panel by panel, input by input; columns beyond the outputs are zero.
@@ -127,13 +127,7 @@ impl Panels {
 ///
 /// # Panics
 /// Where the rows are not as long as the panels ask, or `out` has no room.
-pub(in crate::encode) fn multiply(
-    isa: Isa,
-    rows: Rows<'_>,
-    panels: &Panels,
-    out: &mut [f32],
-    stride: usize,
-) {
+pub(crate) fn multiply(isa: Isa, rows: Rows<'_>, panels: &Panels, out: &mut [f32], stride: usize) {
     assert_eq!(rows.length(), panels.inputs, "rows of another length");
     if rows.count() == 0 || panels.inputs == 0 {
         return;
