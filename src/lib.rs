@@ -18,6 +18,7 @@ pub mod catalogue;
 pub mod collection;
 pub mod encode;
 pub mod search;
+pub mod taste;
 pub mod words;
 
 pub use catalogue::picture::PictureLimits;

@@ -11,6 +11,7 @@ mod error;
 mod freshness;
 mod indexer;
 mod intake;
+mod interactions;
 mod layout;
 mod manifest;
 mod pipeline;
@@ -29,6 +30,7 @@ use lookalike_index::{Segment, Shelf};
 
 pub use error::Error;
 pub use indexer::Indexer;
+pub use interactions::{Interaction, InteractionReport, InteractionRow, Purpose};
 pub use manifest::{EncoderEntry, Manifest, PictureRecord, SegmentEntry, StoredItem};
 pub use report::{Busy, GraphProgress, Progress, Report};
 pub use verify::Soundness;

@@ -7,6 +7,7 @@
 
 mod cache;
 mod generations;
+mod interactions;
 mod items;
 mod ledger;
 mod postings;
@@ -38,9 +39,11 @@ const FAMILIES: [&str; 5] = [ITEMS, KEYS, CACHE, LEDGER, SETTINGS];
 
 /// Which items have which values, by `(field, block of ids, generation)`.
 const POSTINGS: &str = "postings";
+/// Who took what, and what of that could not be used.
+const INTERACTIONS: &str = "interactions";
 /// The tables that came later. A store that was made before one of them reads as if it were empty; it is
 /// made when the store is next opened for writing. A new table is added here and needs nothing else.
-const LATER: [&str; 1] = [POSTINGS];
+const LATER: [&str; 2] = [POSTINGS, INTERACTIONS];
 
 const FORMAT: &[u8] = b"format";
 const CURRENT: &[u8] = b"current";
