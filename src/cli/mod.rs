@@ -8,6 +8,7 @@ mod search;
 mod sheet;
 mod shell;
 mod table;
+mod terms;
 mod verify;
 mod words;
 
