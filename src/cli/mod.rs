@@ -9,6 +9,7 @@ mod search;
 mod sheet;
 mod shell;
 mod table;
+mod terms;
 mod verify;
 mod words;
 
