@@ -1,7 +1,9 @@
 //! The command line: one file a command, each from arguments through the library to print.
 
+mod evaluate;
 mod index;
 mod info;
+mod interactions;
 mod ledger;
 mod models;
 mod remote;
@@ -9,6 +11,7 @@ mod search;
 mod sheet;
 mod shell;
 mod table;
+mod taste;
 mod terms;
 mod verify;
 mod words;
@@ -71,6 +74,8 @@ impl Common {
 enum Command {
     Index(index::Args),
     Search(search::Args),
+    Interactions(interactions::Args),
+    Evaluate(evaluate::Args),
     Ledger(ledger::Args),
     Info(info::Args),
     Verify(verify::Args),
@@ -88,6 +93,8 @@ pub fn run(cli: Cli) -> ExitCode {
     let outcome = use_threads(common.threads).and_then(|()| match &cli.command {
         Command::Index(args) => index::run(args, common),
         Command::Search(args) => search::run(args, common),
+        Command::Interactions(args) => interactions::run(args, common),
+        Command::Evaluate(args) => evaluate::run(args, common),
         Command::Ledger(args) => ledger::run(args, common),
         Command::Info(args) => info::run(args, common),
         Command::Verify(args) => verify::run(args, common),

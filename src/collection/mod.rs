@@ -146,6 +146,12 @@ impl Collection {
         Ok(all.map(|row| row.map(|(id, _, stored)| (id, stored))))
     }
 
+    /// The number of every item, ascending.
+    pub fn item_numbers(&self) -> Result<impl Iterator<Item = Result<u32, Error>>, Error> {
+        let all = self.store.items::<serde::de::IgnoredAny>(self.manifest.generation)?;
+        Ok(all.map(|row| row.map(|(id, _, _)| id)))
+    }
+
     /// What the run that published this generation could not use, and why, in the catalogue's order.
     pub fn ledger(&self) -> Result<impl Iterator<Item = Result<Rejection, Error>>, Error> {
         self.store.ledger(self.manifest.generation)

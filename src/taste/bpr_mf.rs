@@ -19,6 +19,7 @@ use super::chance::Chance;
 use super::factors::{Factors, Part};
 use super::history::History;
 use super::model::{Array, Model, State, restore};
+use super::recipe::map;
 use super::triples::unseen;
 use crate::encode::kernels::{Isa, for_each_isa};
 
@@ -97,10 +98,7 @@ impl Model for BprMf {
     }
 
     fn settings(&self) -> Map<String, Value> {
-        match serde_json::to_value(&self.settings) {
-            Ok(Value::Object(settings)) => settings,
-            _ => Map::new(),
-        }
+        map(&self.settings)
     }
 
     fn epoch(&mut self, history: &History, seed: u64, epoch: u32) -> Result<f64, Error> {

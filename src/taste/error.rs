@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::Recipe;
 use crate::catalogue::{self, Role};
 use crate::collection;
 
@@ -42,14 +43,6 @@ pub enum Error {
     NothingHeldOut {
         /// The part of the split that is empty.
         what: &'static str,
-    },
-    /// The model looks at pictures and there are none.
-    #[error("{model} looks at pictures, and {} has no vectors of any: index some", path.display())]
-    NoFeatures {
-        /// The model.
-        model: String,
-        /// The collection.
-        path: PathBuf,
     },
     /// No such model was trained.
     #[error(
@@ -96,9 +89,46 @@ pub enum Error {
     /// A file of item vectors cannot be read.
     #[error(transparent)]
     Segment(#[from] lookalike_index::Error),
+    /// The model cannot be built as asked.
+    #[error(transparent)]
+    Model(#[from] ModelError),
     /// What a model of another kind stumbled over.
     #[error("{0}")]
     Network(String),
+}
+
+/// Why a model cannot be built.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// Nobody knows it.
+    #[error("there is no model \"{name}\": there are {}", Recipe::NAMES.join(", "))]
+    Unknown {
+        /// The name as given.
+        name: String,
+    },
+    /// It has no such setting.
+    #[error("there is no setting \"{name}\": there are {}", known.join(", "))]
+    Setting {
+        /// The setting as given.
+        name: String,
+        /// Those that it has.
+        known: Vec<String>,
+    },
+    /// The setting does not take that.
+    #[error("\"{text}\" is no value for {name}")]
+    Value {
+        /// The setting.
+        name: String,
+        /// The value as given.
+        text: String,
+    },
+    /// It looks at pictures, and there are none.
+    #[error("{model} looks at pictures, and the collection has no vectors of any: index some")]
+    NoPictures {
+        /// The model.
+        model: &'static str,
+    },
 }
 
 fn no_column(role: Role, column: Option<&str>, columns: &[String]) -> String {

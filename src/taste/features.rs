@@ -2,7 +2,6 @@
 
 use rayon::prelude::*;
 
-use super::Error;
 use super::interactions::Interactions;
 use crate::collection::Collection;
 use crate::encode::Modality;
@@ -37,18 +36,6 @@ impl Features {
             }
         });
         Some(Features::new(values, dimension))
-    }
-
-    /// As [`of`](Self::of), for a model that cannot do without.
-    pub fn needed(
-        collection: &Collection,
-        interactions: &Interactions,
-        model: &str,
-    ) -> Result<Self, Error> {
-        Features::of(collection, interactions).ok_or_else(|| Error::NoFeatures {
-            model: model.to_owned(),
-            path: collection.path().to_owned(),
-        })
     }
 
     /// The same, seen from their mean, at length one again. What all pictures of a shop have in common,

@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 
 pub use crate::collection::{Interaction, Purpose};
 
+use super::Error;
 use super::history::History;
+use crate::collection::Collection;
 
 /// Users, the inventory, and what was taken.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,6 +71,17 @@ impl Interactions {
             events.extend(taken.into_iter().map(|event| Event { user: number, ..event }));
         }
         Interactions { users, items, events }
+    }
+
+    /// All that a collection knows, of the items that it has now.
+    pub fn of(collection: &Collection) -> Result<Self, Error> {
+        let items: Result<Vec<u32>, _> = collection.item_numbers()?.collect();
+        let rows: Result<Vec<Interaction>, _> = collection.interactions()?.collect();
+        let interactions = Interactions::new(items?, rows?);
+        if interactions.events.is_empty() {
+            return Err(Error::NoInteractions { path: collection.path().to_owned() });
+        }
+        Ok(interactions)
     }
 
     /// The dense number of a user.

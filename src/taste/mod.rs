@@ -23,6 +23,7 @@
 //! - [`Training`] does the rest: validation, early stopping, the best epoch. [`Judge`] judges it beside
 //!   the baselines. A model that is no dot product is judged by implementing [`Ranker`] itself.
 
+pub mod adam;
 pub mod baselines;
 mod bpr_mf;
 mod chance;
@@ -37,15 +38,21 @@ mod metrics;
 mod model;
 mod moment;
 pub mod net;
+pub mod plot;
+mod principal;
 mod ranker;
+mod recipe;
 mod significance;
 mod split;
+mod study;
 mod training;
+mod trial;
 mod triples;
+mod vbpr;
 
 pub use bpr_mf::{BprMf, BprMfSettings};
 pub use chance::Chance;
-pub use error::Error;
+pub use error::{Error, ModelError};
 pub use evaluate::{Judge, Judged, Protocol, Slice};
 pub use factors::{Block, Factors, Part};
 pub use features::Features;
@@ -55,7 +62,11 @@ pub use interactions::{Event, Interaction, Interactions, Purpose};
 pub use metrics::{Metric, Standing};
 pub use model::{Array, Model, Newcomers, State};
 pub use ranker::Ranker;
+pub use recipe::{Material, Recipe};
 pub use significance::{Difference, compare};
 pub use split::{Split, SplitRule};
+pub use study::{Figure, SliceFigures, Study, StudyRow};
 pub use training::{Best, Course, EpochReport, Training};
+pub use trial::{Trial, attempt};
 pub use triples::{Triple, triples};
+pub use vbpr::{Start, Vbpr, VbprSettings};

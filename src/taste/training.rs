@@ -48,8 +48,8 @@ pub struct EpochReport {
 /// A model at its best.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Best {
-    /// After which epoch.
-    pub epoch: u32,
+    /// After which epoch; `None` where nothing that was learned was better than where it started.
+    pub epoch: Option<u32>,
     /// On the validation.
     pub auc: Option<f64>,
     /// What it had come to.
@@ -81,10 +81,13 @@ impl Training {
         each: &mut dyn FnMut(&dyn Model, &Course) -> Result<(), Error>,
     ) -> Result<Course, Error> {
         let validation = self.sampled(&split.validation);
+        if course.best.is_none() && !validation.is_empty() {
+            course.best = Some(self.look(model, split, &validation, None)?);
+        }
         let first = course.epochs.len() as u32;
         for epoch in first..self.epochs {
-            let worse_for = course.best.as_ref().map_or(0, |best| epoch - 1 - best.epoch);
-            if worse_for >= self.patience.max(1) {
+            let since = course.best.as_ref().map(|best| best.epoch.map_or(0, |best| best + 1));
+            if since.is_some_and(|since| epoch - since >= self.patience.max(1)) {
                 break;
             }
             let start = Instant::now();
@@ -93,20 +96,32 @@ impl Training {
             if !loss.is_finite() {
                 return Err(Error::Diverged { model: model.name().to_owned(), epoch });
             }
-            let factors = model.factors()?;
-            let judged = Judge::auc().judge(&factors.ranker(), &split.train, &validation);
-            let auc = judged.first().and_then(|judged| judged.mean(0));
-            course.epochs.push(EpochReport { epoch, loss, auc, seconds });
-            let better = match (&course.best, auc) {
-                (Some(Best { auc: Some(best), .. }), Some(auc)) => auc > *best,
+            let now = self.look(model, split, &validation, Some(epoch))?;
+            course.epochs.push(EpochReport { epoch, loss, auc: now.auc, seconds });
+            let better = match (course.best.as_ref().and_then(|best| best.auc), now.auc) {
+                (Some(best), Some(auc)) => auc > best,
                 _ => true,
             };
             if better {
-                course.best = Some(Best { epoch, auc, factors, newcomers: model.newcomers() });
+                course.best = Some(now);
             }
             each(model, &course)?;
         }
         Ok(course)
+    }
+
+    /// What the model has come to, judged.
+    fn look(
+        &self,
+        model: &dyn Model,
+        split: &Split,
+        validation: &History,
+        epoch: Option<u32>,
+    ) -> Result<Best, Error> {
+        let factors = model.factors()?;
+        let judged = Judge::auc().judge(&factors.ranker(), &split.train, validation);
+        let auc = judged.first().and_then(|judged| judged.mean(0));
+        Ok(Best { epoch, auc, factors, newcomers: model.newcomers() })
     }
 
     /// The validation of some users, where there are too many.
