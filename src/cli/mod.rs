@@ -4,6 +4,7 @@ mod index;
 mod info;
 mod ledger;
 mod models;
+mod remote;
 mod search;
 mod sheet;
 mod shell;
@@ -51,7 +52,7 @@ struct Common {
     /// Print no progress and no remarks
     #[arg(long, short, global = true, env = "LOOKALIKE_QUIET", value_parser = clap::builder::FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
     quiet: bool,
-    /// Where models are kept [default: lookalike in the user's cache directory]
+    /// Where models and fetched pictures are kept [default: lookalike in the user's cache directory]
     #[arg(long, global = true, value_name = "DIR", env = "LOOKALIKE_CACHE")]
     cache: Option<PathBuf>,
     /// Use so many threads, 1024 at the most; 0 for one for each core [default: 0]

@@ -11,6 +11,7 @@ use super::manifest::{Manifest, SegmentEntry, StoredItem};
 use super::report::{Progress, Report};
 use super::revision::{Changes, Rest, Revision};
 use super::store::Store;
+use super::words::Rewording;
 use super::work::{Embedded, Outcome};
 use crate::catalogue::Rejection;
 use crate::encode::Modality;
@@ -31,14 +32,19 @@ pub(super) struct Commit<'a> {
     generation: u32,
     report: Report,
     vectors: [(Modality, Changes); 2],
+    rewording: Rewording,
     /// Rows that nobody can see once the generation is published.
     superseded: Vec<(u32, u32)>,
     ledger: Sha256,
 }
 
 impl<'a> Commit<'a> {
-    /// Begins the generation after `old`.
-    pub(super) fn begin(store: &'a Store, old: Option<Manifest>) -> Result<Self, Error> {
+    /// Begins the generation after `old`; `rewording` says whether all words are written anew.
+    pub(super) fn begin(
+        store: &'a Store,
+        old: Option<Manifest>,
+        rewording: Rewording,
+    ) -> Result<Self, Error> {
         let base = old.as_ref().map_or(0, |manifest| manifest.generation);
         let generation =
             base.checked_add(1).ok_or_else(|| store.damaged("its generations have run out"))?;
@@ -52,6 +58,7 @@ impl<'a> Commit<'a> {
             },
             old,
             vectors: Modality::ALL.map(|modality| (modality, Changes::default())),
+            rewording,
             superseded: Vec::new(),
             ledger: Sha256::new(),
         })
@@ -110,6 +117,8 @@ impl<'a> Commit<'a> {
                 self.report.items += 1;
             }
         }
+        let old_text = old.as_ref().map_or("", |(old, _)| &old.text);
+        self.rewording.note(id, old_text, &stored.text);
         for (modality, changes) in &mut self.vectors {
             if !stored.same_vector(old.as_ref().map(|(old, _)| old), *modality) {
                 changes.note(id, Some(&stored), *modality);
@@ -118,8 +127,9 @@ impl<'a> Commit<'a> {
         self.store.put_item(id, self.generation, Some(&stored))
     }
 
-    /// Removes an item, which `written` wrote.
-    pub(super) fn remove(&mut self, id: u32, written: u32) -> Result<(), Error> {
+    /// Removes an item, which the generation `written` wrote.
+    pub(super) fn remove(&mut self, id: u32, written: u32, item: &StoredItem) -> Result<(), Error> {
+        self.rewording.note(id, &item.text, "");
         self.store.put_item::<StoredItem>(id, self.generation, None)?;
         self.superseded.extend([(id, written), (id, self.generation)]);
         self.vectors.iter_mut().for_each(|(modality, changes)| changes.note(id, None, *modality));
@@ -147,6 +157,7 @@ impl<'a> Commit<'a> {
         let ledger_digest = hex::encode(self.ledger.finalize_reset());
         if let Some(old) = &self.old {
             let same = self.vectors.iter().all(|(modality, c)| c.none(&self.published(*modality)))
+                && self.rewording.is_empty()
                 && self.report.added == 0
                 && self.superseded.is_empty()
                 && old.ledger_digest == ledger_digest
@@ -175,6 +186,8 @@ impl<'a> Commit<'a> {
             idle.extend(written.is_empty().then(|| known.entry.clone()));
             segments.extend(written);
         }
+        let old_words = self.old.as_ref().and_then(|old| old.words.as_ref());
+        let words = self.rewording.write(self.store, layout, self.generation, old_words)?;
         let manifest = Manifest {
             generation: self.generation,
             items: self.report.items,
@@ -182,6 +195,7 @@ impl<'a> Commit<'a> {
             ledger_digest,
             segments,
             idle,
+            words: Some(words),
             notes,
         };
         self.store.publish(&manifest)?;

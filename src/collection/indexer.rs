@@ -146,8 +146,8 @@ impl<'a> Indexer<'a> {
         }
         if self.prune {
             for row in intake.unseen()? {
-                let (id, written, _) = row?;
-                commit.remove(id, written)?;
+                let (id, written, item) = row?;
+                commit.remove(id, written, &item)?;
             }
         }
         let encoders = self.encoders.all();

@@ -10,6 +10,7 @@ use super::store::{ContentHash, hash};
 use crate::catalogue::Item;
 use crate::encode::{Encoder, Fingerprint, Modality};
 use crate::hex;
+use crate::words::WordsEntry;
 
 /// What one commit publishes: the vectors' files, how they were made, and what they cover.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,6 +28,9 @@ pub struct Manifest {
     /// Encoders that were used for items which had nothing for them to embed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub idle: Vec<EncoderEntry>,
+    /// The texts as words; `None` in collections that were made before there were any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub words: Option<WordsEntry>,
     /// How the catalogue was read, in the words of whoever read it.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub notes: Map<String, Value>,

@@ -11,6 +11,7 @@ mod error;
 mod freshness;
 mod indexer;
 mod intake;
+mod interactions;
 mod layout;
 mod manifest;
 mod pipeline;
@@ -22,6 +23,7 @@ mod tiers;
 mod trust;
 mod upkeep;
 mod verify;
+mod words;
 mod work;
 mod writer;
 
@@ -33,12 +35,14 @@ use lookalike_index::{RowSet, Segment, Shelf};
 
 pub use error::Error;
 pub use indexer::Indexer;
+pub use interactions::{Interaction, InteractionReport, InteractionRow, Purpose};
 pub use manifest::{Dead, EncoderEntry, Manifest, PictureRecord, SegmentEntry, StoredItem};
 pub use report::{Busy, Compaction, GraphProgress, Progress, Removal, Report};
 pub use verify::Soundness;
 
 use crate::catalogue::Rejection;
 use crate::encode::{Embedding, Modality};
+use crate::words::WordsIndex;
 use layout::Layout;
 use readers::Readers;
 use store::Store;
@@ -55,6 +59,7 @@ pub struct Collection {
     store: Store,
     manifest: Manifest,
     vectors: Vec<(Modality, Shelf)>,
+    words: Option<WordsIndex>,
     readers: Readers,
 }
 
@@ -86,8 +91,9 @@ impl Collection {
             Some(open_shelf(layout, &store, &manifest, encoder).map(|shelf| (modality, shelf)))
         };
         let vectors = Modality::ALL.into_iter().filter_map(shelf).collect::<Result<_, _>>()?;
+        let words = words::open_words(layout, &manifest)?;
         let readers = Readers::default();
-        Ok(Collection { layout: layout.clone(), store, manifest, vectors, readers })
+        Ok(Collection { layout: layout.clone(), store, manifest, vectors, words, readers })
     }
 
     /// The collection's directory.
@@ -160,9 +166,12 @@ impl Collection {
 fn again<T>(open: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
     for attempt in 1..ATTEMPTS {
         match open() {
-            Err(Error::MissingVectors { .. } | Error::Database { .. } | Error::Damaged { .. }) => {
-                std::thread::sleep(Duration::from_millis(5 << attempt))
-            }
+            Err(
+                Error::MissingVectors { .. }
+                | Error::Words { .. }
+                | Error::Database { .. }
+                | Error::Damaged { .. },
+            ) => std::thread::sleep(Duration::from_millis(5 << attempt)),
             result => return result,
         }
     }

@@ -27,14 +27,15 @@ impl Indexer<'_> {
         let (mut unknown, mut removed) = (Vec::new(), HashSet::new());
         for key in keys {
             let key = key.as_ref();
-            let item = match store.id_of(key)? {
-                Some(id) => store.item::<StoredItem>(id, old.generation)?.map(|(_, by)| (id, by)),
-                None => None,
-            };
-            match item {
-                Some((id, written)) if removed.insert(id) => commit.remove(id, written)?,
-                Some(_) => (),
-                None => unknown.push(key.to_owned()),
+            let id = store.id_of(key)?;
+            let item = id.map(|id| store.item::<StoredItem>(id, old.generation)).transpose()?;
+            match (id, item.flatten()) {
+                (Some(id), Some((item, written))) => {
+                    if removed.insert(id) {
+                        commit.remove(id, written, &item)?;
+                    }
+                }
+                _ => unknown.push(key.to_owned()),
             }
         }
         commit.keep_ledger()?;

@@ -8,6 +8,7 @@
 mod cache;
 mod dead;
 mod generations;
+mod interactions;
 mod items;
 mod ledger;
 mod postings;
@@ -42,9 +43,11 @@ const FAMILIES: [&str; 5] = [ITEMS, KEYS, CACHE, LEDGER, SETTINGS];
 const POSTINGS: &str = "postings";
 /// Which rows of which file of vectors are dead, by `(file, generation)`.
 const DEAD: &str = "dead";
+/// Who took what, and what of that could not be used.
+const INTERACTIONS: &str = "interactions";
 /// The tables that came later. A store that was made before one of them reads as if it were empty; it is
 /// made when the store is next opened for writing. A new table is added here and needs nothing else.
-const LATER: [&str; 2] = [POSTINGS, DEAD];
+const LATER: [&str; 3] = [POSTINGS, DEAD, INTERACTIONS];
 
 const FORMAT: &[u8] = b"format";
 const CURRENT: &[u8] = b"current";
@@ -55,6 +58,9 @@ const CHECKED: &[u8] = b"checked";
 /// The version of everything in the store: key layouts and values. From 2 on a modality may have several
 /// segments, and some of their vectors may be dead: a program that knows of neither would find too much.
 pub(super) const FORMAT_VERSION: u32 = 2;
+
+/// A key and its value, as RocksDB hands them over.
+type Pair = (Box<[u8]>, Box<[u8]>);
 
 /// The database of one collection.
 pub(super) struct Store {
@@ -148,7 +154,7 @@ impl Store {
         &self,
         family: &str,
         options: ReadOptions,
-    ) -> Result<impl Iterator<Item = Result<(Box<[u8]>, Box<[u8]>), Error>> + use<'_>, Error> {
+    ) -> Result<impl Iterator<Item = Result<Pair, Error>> + use<'_>, Error> {
         let table = self.readable(family)?;
         let rows = table.map(|table| self.db.iterator_cf_opt(table, options, IteratorMode::Start));
         Ok(rows.into_iter().flatten().map(|row| row.map_err(|e| self.failed(e))))
