@@ -17,6 +17,7 @@
 pub mod catalogue;
 pub mod collection;
 pub mod encode;
+mod hex;
 pub mod search;
 pub mod taste;
 pub mod words;
