@@ -18,6 +18,7 @@ pub mod catalogue;
 pub mod collection;
 pub mod encode;
 pub mod search;
+mod spelling;
 
 pub use catalogue::picture::PictureLimits;
 pub use catalogue::{Item, Rejection};
