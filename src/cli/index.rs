@@ -216,8 +216,8 @@ impl Models {
         let choose = |asked: &Option<String>, modality, has: bool| match asked.as_deref() {
             Some("none") => Ok(None),
             Some(name) => store.get(name).map(Some),
-            None => match published.as_ref().and_then(|published| published.segment(modality)) {
-                Some(segment) => store.get(&segment.encoder.model).map(Some),
+            None => match published.as_ref().and_then(|published| published.encoder(modality)) {
+                Some(encoder) => store.get(&encoder.model).map(Some),
                 None if has => store.default_for(modality).map(Some),
                 None => Ok(None),
             },

@@ -157,9 +157,10 @@ impl<'a> Commit<'a> {
         let mut segments = Vec::new();
         for modality in Modality::ALL {
             let Some((encoder, fingerprint)) = encoders.entry(modality) else { continue };
-            let published = self.old.as_ref().and_then(|old| old.segment(modality));
-            match published {
-                Some(entry) if !self.stale.contains(&modality) => segments.push(entry.clone()),
+            match &self.old {
+                Some(old) if !self.stale.contains(&modality) => {
+                    segments.extend(old.segments(modality).cloned());
+                }
                 _ => segments.extend(self.write_segment(layout, encoder, fingerprint, vectors)?),
             }
         }

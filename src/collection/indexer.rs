@@ -159,7 +159,7 @@ impl<'a> Indexer<'a> {
         let mut new = Vec::new();
         for modality in Modality::ALL {
             let now = self.encoders.entry(modality);
-            let then = old.and_then(|manifest| manifest.segment(modality)).map(|s| &s.encoder);
+            let then = old.and_then(|manifest| manifest.encoder(modality));
             match (then, now) {
                 (Some(then), Some((_, now))) if then.is(now) => (),
                 (Some(then), Some((now, fingerprint))) if !self.change_encoder => {

@@ -21,7 +21,7 @@ pub struct Manifest {
     pub ledger: u32,
     /// SHA-256 of the ledger, in hexadecimal: whether it would be the same again.
     pub ledger_digest: String,
-    /// One a modality.
+    /// One or more of each modality that any item has. Of a modality, all are of the same encoder.
     pub segments: Vec<SegmentEntry>,
     /// How the catalogue was read, in the words of whoever read it.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
@@ -29,9 +29,14 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// The segment of one modality.
-    pub fn segment(&self, modality: Modality) -> Option<&SegmentEntry> {
-        self.segments.iter().find(|s| s.encoder.modality == modality)
+    /// The segments of one modality.
+    pub fn segments(&self, modality: Modality) -> impl Iterator<Item = &SegmentEntry> {
+        self.segments.iter().filter(move |s| s.encoder.modality == modality)
+    }
+
+    /// The encoder that made the vectors of one modality.
+    pub fn encoder(&self, modality: Modality) -> Option<&EncoderEntry> {
+        self.segments(modality).next().map(|s| &s.encoder)
     }
 }
 

@@ -21,10 +21,10 @@ mod verify;
 mod work;
 
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use lookalike_index::Segment;
+use lookalike_index::{Segment, Shelf};
 
 pub use error::Error;
 pub use indexer::Indexer;
@@ -49,7 +49,7 @@ pub struct Collection {
     layout: Layout,
     store: Store,
     manifest: Manifest,
-    segments: Vec<(Modality, Segment)>,
+    vectors: Vec<(Modality, Shelf)>,
     readers: Readers,
 }
 
@@ -76,13 +76,13 @@ impl Collection {
         let manifest: Manifest = store
             .current()?
             .ok_or_else(|| Error::Unpublished { path: layout.root().to_owned() })?;
-        let segments = manifest
-            .segments
-            .iter()
-            .map(|entry| Ok((entry.encoder.modality, open_segment(layout, entry)?)))
-            .collect::<Result<_, Error>>()?;
+        let shelf = |modality| {
+            let encoder = manifest.encoder(modality)?;
+            Some(open_shelf(layout, &manifest, encoder).map(|shelf| (modality, shelf)))
+        };
+        let vectors = Modality::ALL.into_iter().filter_map(shelf).collect::<Result<_, _>>()?;
         let readers = Readers::default();
-        Ok(Collection { layout: layout.clone(), store, manifest, segments, readers })
+        Ok(Collection { layout: layout.clone(), store, manifest, vectors, readers })
     }
 
     /// The collection's directory.
@@ -106,14 +106,13 @@ impl Collection {
     }
 
     /// The vectors of one modality, if any item has one.
-    pub fn segment(&self, modality: Modality) -> Option<&Segment> {
-        self.segments.iter().find(|(m, _)| *m == modality).map(|(_, segment)| segment)
+    pub fn vectors(&self, modality: Modality) -> Option<&Shelf> {
+        self.vectors.iter().find(|(m, _)| *m == modality).map(|(_, shelf)| shelf)
     }
 
     /// An item's vector of one modality, if it has one.
     pub fn embedding(&self, id: u32, modality: Modality) -> Result<Option<Embedding>, Error> {
-        let Some(segment) = self.segment(modality) else { return Ok(None) };
-        let vector = segment.row_of(id).and_then(|row| segment.vector(row));
+        let vector = self.vectors(modality).and_then(|vectors| vectors.vector(id));
         let embedding = vector.map(Embedding::new).transpose();
         embedding
             .map_err(|e| self.store.damaged(format!("the {modality} vector of item {id}: {e}")))
@@ -121,7 +120,7 @@ impl Collection {
 
     /// The encoder that made the vectors of one modality.
     pub fn encoder(&self, modality: Modality) -> Option<&EncoderEntry> {
-        self.manifest.segment(modality).map(|entry| &entry.encoder)
+        self.manifest.encoder(modality)
     }
 
     /// The number by which this collection knows a key.
@@ -150,10 +149,6 @@ impl Collection {
     pub fn size_on_disk(&self) -> Result<u64, Error> {
         self.layout.size()
     }
-
-    fn segment_path(&self, entry: &SegmentEntry) -> PathBuf {
-        self.layout.segment(&entry.file)
-    }
 }
 
 /// Opens, and looks again where a writer may just have superseded a file that was about to be opened.
@@ -167,6 +162,18 @@ fn again<T>(open: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
         }
     }
     open()
+}
+
+/// The vectors that `encoder` made, as `manifest` publishes them.
+fn open_shelf(
+    layout: &Layout,
+    manifest: &Manifest,
+    encoder: &EncoderEntry,
+) -> Result<Shelf, Error> {
+    let open = |entry| Ok((open_segment(layout, entry)?, None));
+    let segments =
+        manifest.segments(encoder.modality).map(open).collect::<Result<Vec<_>, Error>>()?;
+    Ok(Shelf::new(encoder.dimension, segments)?)
 }
 
 fn open_segment(layout: &Layout, entry: &SegmentEntry) -> Result<Segment, Error> {

@@ -42,17 +42,13 @@ impl Collection {
                 found.items
             )));
         }
-        for entry in &self.manifest.segments {
-            let path = self.segment_path(entry);
-            let Some(segment) = self.segment(entry.encoder.modality) else { continue };
-            segment.verify()?;
-            for id in segment.ids() {
-                if ids.binary_search(&id).is_err() {
-                    let reason = format!("it has a vector of item {id}, which does not exist");
-                    return Err(Error::Damaged { path, reason });
-                }
+        for (modality, vectors) in &self.vectors {
+            vectors.verify()?;
+            if let Some(id) = vectors.ids().find(|id| ids.binary_search(id).is_err()) {
+                let reason = format!("item {id} has a vector ({modality}) and does not exist");
+                return Err(damaged(reason));
             }
-            found.vectors += segment.len() as u64;
+            found.vectors += vectors.len() as u64;
         }
         for entry in self.ledger()? {
             entry?;

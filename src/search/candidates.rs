@@ -7,7 +7,7 @@
 //! the fused order is as exact as the graphs are. Until then the depth is doubled; and where it grows so
 //! far that the scan is cheaper, the scan it is.
 
-use lookalike_index::{Candidate, QueryError, SearchOptions};
+use lookalike_index::{Candidate, Neighbours, QueryError, SearchOptions};
 
 use super::column::{Column, QueryPart};
 use super::fusion::{Fused, fuse};
@@ -40,12 +40,12 @@ pub(super) fn propose(
     options: &SearchOptions,
 ) -> Result<Found, QueryError> {
     // Nobody proposes the least similar, which is what a negative weight asks for.
-    let askable = parts.iter().all(|part| part.weight > 0.0 && part.segment.graph().is_some());
+    let askable = parts.iter().all(|part| part.weight > 0.0 && part.vectors.has_graph());
     let wanted = top.saturating_add(excluded.len());
     let mut depth = if parts.len() == 1 { wanted } else { wanted.saturating_mul(DEPTH_PER_HIT) };
     let mut looked_at = 0;
     let cheap = |depth: usize| {
-        parts.iter().all(|part| depth.saturating_mul(SCANNED_PER_PROPOSAL) < part.segment.len())
+        parts.iter().all(|part| depth.saturating_mul(SCANNED_PER_PROPOSAL) < part.vectors.len())
     };
     while askable && depth > 0 && cheap(depth) {
         let proposals = proposals(parts, depth, options, &mut looked_at)?;
@@ -77,7 +77,7 @@ fn proposals(
     parts
         .iter()
         .map(|part| {
-            let answer = part.segment.neighbours().search(&part.embedding, depth, options)?;
+            let answer = part.vectors.search(&part.embedding, depth, options)?;
             *looked_at += answer.looked_at;
             Ok(answer.candidates)
         })

@@ -1,6 +1,6 @@
 //! One part of a query beside the items that it was compared with.
 
-use lookalike_index::{QueryError, Segment};
+use lookalike_index::{QueryError, Shelf};
 
 use super::best::Scored;
 use super::hit::Part;
@@ -12,13 +12,13 @@ pub(super) struct QueryPart<'a> {
     pub(super) modality: Modality,
     pub(super) weight: f32,
     pub(super) embedding: Embedding,
-    pub(super) segment: &'a Segment,
+    pub(super) vectors: &'a Shelf,
 }
 
-/// A query part with its exact cosines to rows of its segment.
+/// A query part with its exact cosines to items that have its modality.
 pub(super) struct Column<'a> {
     part: &'a QueryPart<'a>,
-    /// The items that were compared, ascending; `None` where it was all of the segment's.
+    /// The items that were compared, ascending; `None` where it was all that there are.
     ids: Option<Vec<u32>>,
     /// In the same order.
     cosines: Vec<f32>,
@@ -27,27 +27,27 @@ pub(super) struct Column<'a> {
 }
 
 impl<'a> Column<'a> {
-    /// Compares every row.
+    /// Compares every item that has the modality.
     pub(super) fn of_all(part: &'a QueryPart<'a>) -> Result<Self, QueryError> {
-        let mut cosines = vec![0.0; part.segment.len()];
-        part.segment.scan(&part.embedding, &mut cosines)?;
-        Ok(Column { part, ids: None, cosines, ranks_known: part.segment.len() })
+        let mut cosines = vec![0.0; part.vectors.len()];
+        part.vectors.scan(&part.embedding, &mut cosines)?;
+        Ok(Column { part, ids: None, cosines, ranks_known: part.vectors.len() })
     }
 
-    /// Compares some items, given by ascending id, as far as they are in the segment. All rows that are
+    /// Compares some items, given by ascending id, as far as they have the modality. All that are
     /// among the best `ranks_known` must be among them.
     pub(super) fn of_some(
         part: &'a QueryPart<'a>,
         ids: &[u32],
         ranks_known: usize,
     ) -> Result<Self, QueryError> {
-        let found = ids.iter().filter_map(|&id| Some((id, part.segment.row_of(id)?)));
-        let (ids, rows): (Vec<u32>, Vec<u32>) = found.unzip();
-        let cosines = part.segment.similarities(&part.embedding, &rows)?;
+        let cosines = part.vectors.similarities(&part.embedding, ids)?;
+        let found = ids.iter().zip(cosines).filter_map(|(&id, cosine)| Some((id, cosine?)));
+        let (ids, cosines) = found.unzip();
         Ok(Column { part, ids: Some(ids), cosines, ranks_known })
     }
 
-    /// How many rows were compared.
+    /// How many items were compared.
     pub(super) fn len(&self) -> usize {
         self.cosines.len()
     }
@@ -56,14 +56,14 @@ impl<'a> Column<'a> {
     pub(super) fn for_each_share(&self, mut take: impl FnMut(Scored)) {
         let shares = self.cosines.iter().map(|cosine| self.part.weight * cosine);
         match &self.ids {
-            None => self.part.segment.ids().zip(shares).for_each(&mut take),
+            None => self.part.vectors.ids().zip(shares).for_each(&mut take),
             Some(ids) => ids.iter().copied().zip(shares).for_each(&mut take),
         }
     }
 
     fn place_of(&self, id: u32) -> Option<usize> {
         match &self.ids {
-            None => self.part.segment.row_of(id).map(|row| row as usize),
+            None => self.part.vectors.place_of(id),
             Some(ids) => ids.binary_search(&id).ok(),
         }
     }

@@ -175,12 +175,12 @@ impl Collection {
         if weight == 0.0 {
             return Ok(None);
         }
-        let segment = self.segment(modality).ok_or_else(|| Error::NoVectors {
+        let vectors = self.vectors(modality).ok_or_else(|| Error::NoVectors {
             term: term.name(),
             modality,
             collection: self.path().to_owned(),
         })?;
-        Ok(Some(QueryPart { term: term.name(), modality, weight, embedding: embed()?, segment }))
+        Ok(Some(QueryPart { term: term.name(), modality, weight, embedding: embed()?, vectors }))
     }
 
     fn embed_picture(&self, name: &str, bytes: &[u8]) -> Result<Embedding, Error> {
