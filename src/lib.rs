@@ -24,7 +24,7 @@ pub use catalogue::picture::PictureLimits;
 pub use catalogue::{Item, Rejection};
 pub use collection::{Collection, Indexer, Progress, Report, StoredItem};
 pub use encode::{Embedding, Modality};
-pub use search::{Hit, Hits, Part, Query, Receipt, Term};
+pub use search::{Filter, Hit, Hits, Part, Query, Receipt, Term};
 
 /// The README's example, compiled with the tests.
 #[cfg(doctest)]

@@ -4,7 +4,16 @@
 pub(crate) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let name = name.to_lowercase();
     names
-        .map(|known| (if known.to_lowercase().contains(&name) { 1 } else { edits(&name, &known.to_lowercase()) }, known))
+        .map(|known| {
+            (
+                if known.to_lowercase().contains(&name) {
+                    1
+                } else {
+                    edits(&name, &known.to_lowercase())
+                },
+                known,
+            )
+        })
         .filter(|&(edits, known)| edits <= known.len() / 3)
         .min()
         .map(|(_, known)| known)
@@ -23,6 +32,11 @@ fn edits(a: &str, b: &str) -> usize {
         }
     }
     row[b.len()]
+}
+
+/// The words of an error that offer it.
+pub(crate) fn meant(nearest: &Option<String>) -> String {
+    nearest.as_ref().map(|name| format!(" (did you mean {name}?)")).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -8,10 +8,12 @@ use sha2::{Digest, Sha256};
 
 use super::Error;
 use super::encoders::Encoders;
+use super::fields::Declared;
 use super::intake::Intake;
 use super::layout::Layout;
 use super::manifest::{EncoderEntry, Manifest, SegmentEntry, StoredItem};
 use super::pipeline::hash;
+use super::postings::Blocks;
 use super::report::{GraphProgress, Progress, Report};
 use super::store::{Cached, ContentHash, Store};
 use super::work::{Embedded, Outcome};
@@ -35,6 +37,9 @@ pub(super) struct Commit<'a> {
     stale: Vec<Modality>,
     /// Rows that nobody can see once the generation is published.
     superseded: Vec<(u32, u32)>,
+    /// Where postings have to be written.
+    blocks: Blocks,
+    declared: Declared,
     ledger: Sha256,
 }
 
@@ -45,8 +50,13 @@ impl<'a> Commit<'a> {
         store: &'a Store,
         old: Option<Manifest>,
         stale: Vec<Modality>,
+        declared: Declared,
     ) -> Result<Self, Error> {
         let base = old.as_ref().map_or(0, |manifest| manifest.generation);
+        let mut blocks = Blocks::default();
+        if old.as_ref().is_some_and(|old| old.fields.is_none()) {
+            blocks.mark_all(store, base)?;
+        }
         let generation =
             base.checked_add(1).ok_or_else(|| store.damaged("its generations have run out"))?;
         store.begin(generation)?;
@@ -60,6 +70,8 @@ impl<'a> Commit<'a> {
             old,
             stale,
             superseded: Vec::new(),
+            blocks,
+            declared,
             ledger: Sha256::new(),
         })
     }
@@ -92,6 +104,9 @@ impl<'a> Commit<'a> {
         if let Some(rejection) = rejection {
             self.reject(&rejection)?;
         }
+        if old.as_ref().is_none_or(|(old, _)| old.fields != stored.fields) {
+            self.blocks.mark(id);
+        }
         match &old {
             Some((old, _)) if *old == stored => return Ok(()),
             Some((old, written)) => {
@@ -123,6 +138,7 @@ impl<'a> Commit<'a> {
             let (id, written, _) = row?;
             self.store.put_item::<StoredItem>(id, self.generation, None)?;
             self.superseded.extend([(id, written), (id, self.generation)]);
+            self.blocks.mark(id);
             self.report.removed += 1;
             self.report.items -= 1;
         }
@@ -147,7 +163,8 @@ impl<'a> Commit<'a> {
                 && self.report.added == 0
                 && self.superseded.is_empty()
                 && old.ledger_digest == ledger_digest
-                && old.notes == notes;
+                && old.notes == notes
+                && self.declared.hold_in(old.fields.as_deref());
             if same {
                 self.report.generation = old.generation;
                 self.store.abandon(self.generation)?;
@@ -164,12 +181,17 @@ impl<'a> Commit<'a> {
                 _ => segments.extend(self.write_segment(layout, encoder, fingerprint, vectors)?),
             }
         }
+        let base = self.old.as_ref().map_or(0, |old| old.generation);
+        let fields = self.old.as_mut().and_then(|old| old.fields.take()).unwrap_or_default();
+        let postings =
+            self.blocks.write(self.store, (base, self.generation), fields, &self.declared)?;
         let manifest = Manifest {
             generation: self.generation,
             items: self.report.items,
             ledger: u32::try_from(self.report.progress.rejected).unwrap_or(u32::MAX),
             ledger_digest,
             segments,
+            fields: Some(postings.fields),
             notes,
         };
         self.store.publish(&manifest)?;
@@ -177,6 +199,7 @@ impl<'a> Commit<'a> {
         self.report.published = true;
         // From here on the new generation stands; what follows only tidies up.
         self.store.forget(&self.superseded)?;
+        self.store.forget_postings(&postings.superseded)?;
         self.store.drop_ledgers(0, self.generation)?;
         layout.clean(Some(&manifest))?;
         self.store.settle()?;

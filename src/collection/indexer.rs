@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use super::commit::{Commit, VectorOptions};
 use super::encoders::Encoders;
+use super::fields::{Declared, FieldReading};
 use super::intake::Intake;
 use super::layout::Layout;
 use super::manifest::{Manifest, SegmentEntry};
@@ -37,6 +38,7 @@ pub struct Indexer<'a> {
     vectors: VectorOptions<'a>,
     prune: bool,
     change_encoder: bool,
+    declared: Declared,
     notes: Map<String, Value>,
 }
 
@@ -54,6 +56,7 @@ impl<'a> Indexer<'a> {
             },
             prune: false,
             change_encoder: false,
+            declared: Declared::default(),
             notes: Map::new(),
         }
     }
@@ -102,6 +105,13 @@ impl<'a> Indexer<'a> {
         self
     }
 
+    /// Says how a field is to be read, for this run and all later ones; `None` to have it inferred again.
+    /// Nothing is embedded anew for it.
+    pub fn field(mut self, name: &str, reading: Option<FieldReading>) -> Self {
+        self.declared.say(name, reading);
+        self
+    }
+
     /// Keeps a remark with the collection, for whoever asks how it was made.
     pub fn note(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.notes.insert(name.to_owned(), value.into());
@@ -135,7 +145,7 @@ impl<'a> Indexer<'a> {
         let base = old.as_ref().map_or(0, |manifest| manifest.generation);
         let carry_over = !new_encoders.is_empty() && !self.prune;
         let stale = new_encoders.into_iter().chain(unsound(&layout, old.as_ref())).collect();
-        let mut commit = Commit::begin(&store, old, stale)?;
+        let mut commit = Commit::begin(&store, old, stale, self.declared)?;
         let mut intake = Intake::new(&store, base);
         let pipeline = Pipeline::new(&store, &self.encoders, &self.limits);
         let mut sink = |outcome| {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::fields::FieldEntry;
 use super::store::ContentHash;
 use crate::catalogue::Item;
 use crate::encode::{Encoder, Fingerprint, Modality};
@@ -23,6 +24,9 @@ pub struct Manifest {
     pub ledger_digest: String,
     /// One or more of each modality that any item has. Of a modality, all are of the same encoder.
     pub segments: Vec<SegmentEntry>,
+    /// What the items' fields hold; `None` where it was published before there were postings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fields: Option<Vec<FieldEntry>>,
     /// How the catalogue was read, in the words of whoever read it.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub notes: Map<String, Value>,

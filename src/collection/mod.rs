@@ -8,12 +8,14 @@ mod clock;
 mod commit;
 mod encoders;
 mod error;
+pub(crate) mod fields;
 mod freshness;
 mod indexer;
 mod intake;
 mod layout;
 mod manifest;
 mod pipeline;
+pub(crate) mod postings;
 mod readers;
 mod report;
 mod store;
@@ -27,6 +29,7 @@ use std::time::Duration;
 use lookalike_index::{Segment, Shelf};
 
 pub use error::Error;
+pub use fields::{FieldEntry, FieldReading, FieldType};
 pub use indexer::Indexer;
 pub use manifest::{EncoderEntry, Manifest, PictureRecord, SegmentEntry, StoredItem};
 pub use report::{Busy, GraphProgress, Progress, Report};
@@ -35,6 +38,7 @@ pub use verify::Soundness;
 use crate::catalogue::Rejection;
 use crate::encode::{Embedding, Modality};
 use layout::Layout;
+use postings::Columns;
 use readers::Readers;
 use store::Store;
 
@@ -51,6 +55,7 @@ pub struct Collection {
     manifest: Manifest,
     vectors: Vec<(Modality, Shelf)>,
     readers: Readers,
+    columns: Columns,
 }
 
 impl Collection {
@@ -81,8 +86,8 @@ impl Collection {
             Some(open_shelf(layout, &manifest, encoder).map(|shelf| (modality, shelf)))
         };
         let vectors = Modality::ALL.into_iter().filter_map(shelf).collect::<Result<_, _>>()?;
-        let readers = Readers::default();
-        Ok(Collection { layout: layout.clone(), store, manifest, vectors, readers })
+        let (readers, columns) = (Readers::default(), Columns::default());
+        Ok(Collection { layout: layout.clone(), store, manifest, vectors, readers, columns })
     }
 
     /// The collection's directory.

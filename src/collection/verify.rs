@@ -50,6 +50,7 @@ impl Collection {
             }
             found.vectors += vectors.len() as u64;
         }
+        self.verify_postings(&ids)?;
         for entry in self.ledger()? {
             entry?;
             found.ledger += 1;

@@ -4,6 +4,7 @@ use lookalike_index::{QueryError, Shelf};
 
 use super::best::Scored;
 use super::hit::Part;
+use super::narrowing::Matching;
 use crate::encode::{Embedding, Modality};
 
 /// One term of a query in one modality, ready to be compared.
@@ -14,6 +15,9 @@ pub(super) struct QueryPart<'a> {
     pub(super) embedding: Embedding,
     pub(super) vectors: &'a Shelf,
 }
+
+/// To fetch one vector takes as long as passing so many in a row.
+const PASSED_PER_FETCHED: usize = 4;
 
 /// A query part with its exact cosines to items that have its modality.
 pub(super) struct Column<'a> {
@@ -45,6 +49,22 @@ impl<'a> Column<'a> {
         let found = ids.iter().zip(cosines).filter_map(|(&id, cosine)| Some((id, cosine?)));
         let (ids, cosines) = found.unzip();
         Ok(Column { part, ids: Some(ids), cosines, ranks_known })
+    }
+
+    /// Compares every item that matches and has the modality. Where most match, one pass over all of them is
+    /// cheaper than fetching each by itself.
+    pub(super) fn of_matching(
+        part: &'a QueryPart<'a>,
+        matching: &Matching,
+    ) -> Result<Self, QueryError> {
+        if matching.len().saturating_mul(PASSED_PER_FETCHED) < part.vectors.len() {
+            let ids: Vec<u32> = matching.ids.iter().collect();
+            return Self::of_some(part, &ids, usize::MAX);
+        }
+        let all = Self::of_all(part)?;
+        let cosines = part.vectors.ids().zip(all.cosines);
+        let (ids, cosines) = cosines.filter(|(id, _)| matching.set.contains(*id)).unzip();
+        Ok(Column { ids: Some(ids), cosines, ..all })
     }
 
     /// How many items were compared.

@@ -2,6 +2,9 @@
 
 use serde::Serialize;
 
+use super::facet::Facet;
+use super::group::Group;
+use super::plan::Plan;
 use crate::collection::StoredItem;
 use crate::encode::Modality;
 
@@ -15,6 +18,10 @@ pub struct Hits {
     pub exact: bool,
     /// How many vectors were compared with the query, over all of its parts.
     pub looked_at: usize,
+    /// How they were found.
+    pub plan: Plan,
+    /// The fields that were to be counted, in the query's order.
+    pub facets: Vec<Facet>,
 }
 
 /// An item that answers the query.
@@ -23,10 +30,13 @@ pub struct Hits {
 pub struct Hit {
     /// The collection's number for it.
     pub id: u32,
-    /// How well it answers, from -1 to 1.
+    /// How well it answers, from -1 to 1; 0 in a list, which answers nothing.
     pub score: f32,
     /// How the score came about.
     pub receipt: Receipt,
+    /// The items that it stands for, where hits are grouped and it has a group.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<Group>,
     /// The item.
     pub item: StoredItem,
 }
@@ -50,7 +60,7 @@ pub struct Part {
     pub weight: f32,
     /// How similar the item is to the term; `None` where the item has nothing of this modality.
     pub cosine: Option<f32>,
-    /// The item's place if this part alone decided, from 1; `None` where it has none, or where it lies
+    /// The item's place among those that match if this part alone decided, from 1; `None` where it has none, or where it lies
     /// farther back than an approximate search looked.
     pub rank: Option<u32>,
     /// `weight * cosine`, and 0 where there is no cosine.

@@ -1,17 +1,28 @@
 //! Queries become hits.
 //!
 //! Flowing in: a [`Query`]. It is resolved to vectors (terms through the collection's encoders, items
-//! from its own vectors), compared with items and fused. Flowing out: [`Hits`], each hit with a
-//! receipt.
+//! from its own vectors), compared with the items that match its filter, fused and grouped. Flowing out:
+//! [`Hits`], each hit with a receipt.
 
 mod best;
 mod candidates;
 mod column;
+mod diversity;
+mod facet;
+mod filter;
 mod fusion;
+mod group;
 mod hit;
+mod listing;
+mod narrowing;
+mod plan;
 mod query;
 
+pub use facet::{Facet, FacetValue};
+pub use filter::{Comparison, Filter, FilterError, Literal};
+pub use group::Group;
 pub use hit::{Hit, Hits, Part, Receipt};
+pub use plan::{How, Plan};
 pub use query::{Query, Term};
 
 use std::path::PathBuf;
@@ -19,15 +30,17 @@ use std::path::PathBuf;
 use crate::catalogue::picture::{PictureError, PictureLimits, decode_picture, read_picture};
 use crate::collection::{self, Collection};
 use crate::encode::{self, Embedding, Modality};
-use candidates::Found;
 use column::QueryPart;
+use narrowing::Allowed;
 
 /// Why a query could not be answered.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The query has no terms.
-    #[error("the query is empty: give it words, a picture or an item")]
+    #[error(
+        "the query is empty: give it words, a picture or an item, or a filter to list what matches"
+    )]
     EmptyQuery,
     /// A text term has no words in it.
     #[error("the text to search for is empty")]
@@ -76,6 +89,20 @@ pub enum Error {
         /// What is wrong with it.
         source: lookalike_index::QueryError,
     },
+    /// The filter cannot be asked of the collection, or a field to group or count by is not there.
+    #[error(transparent)]
+    Filter(#[from] FilterError),
+    /// Diversity is a share.
+    #[error("diversity goes from 0, none, to 1, above all else; {diversity} does not lie between")]
+    Diversity {
+        /// What was asked for.
+        diversity: f32,
+    },
+    /// Without terms there is no score.
+    #[error(
+        "a least score and diversity need something to be similar to: give the query words, a picture or an item"
+    )]
+    NothingToCompare,
     /// The collection could not be read, or its encoder could not be had.
     #[error(transparent)]
     Collection(#[from] collection::Error),
@@ -90,29 +117,25 @@ impl Collection {
     /// Small collections are compared whole. In large ones graphs propose candidates, deep enough that
     /// the fused order is as exact as the graphs are, unless [`Query::exact`] asks for everything.
     pub fn search(&self, query: &Query) -> Result<Hits, Error> {
+        let narrow = self.narrow(query)?;
+        if query.terms.is_empty() {
+            return narrow.list();
+        }
         let (parts, asked) = self.resolve(query)?;
         let excluded: &[u32] = if query.keep_asked { &[] } else { &asked };
-        let found = match query.options.exact {
-            true => candidates::scan(&parts, query.top, excluded),
-            false => candidates::propose(&parts, query.top, excluded, &query.options),
+        let among = Allowed { matching: narrow.matching.as_ref(), excluded };
+        let rank = |depth: usize| {
+            let found = match query.options.exact {
+                true => candidates::scan(&parts, depth, among),
+                false => candidates::propose(&parts, depth, among, &query.options),
+            };
+            found.map_err(|source| Error::Vector { term: part_names(&parts), source })
         };
-        let Found { fused, exact, looked_at } =
-            found.map_err(|source| Error::Vector { term: part_names(&parts), source })?;
-        let hits = fused
-            .into_iter()
-            .map(|found| {
-                let item = self.item(found.id)?.ok_or_else(|| self.lacks_item(found.id))?;
-                Ok(Hit { id: found.id, score: found.score, receipt: found.receipt, item })
-            })
-            .collect::<Result<_, Error>>()?;
-        Ok(Hits { hits, exact, looked_at })
+        narrow.hits(excluded, &weights(&parts), rank)
     }
 
     /// The parts of a query with their final weights, and the items that it names.
     fn resolve(&self, query: &Query) -> Result<(Vec<QueryPart<'_>>, Vec<u32>), Error> {
-        if query.terms.is_empty() {
-            return Err(Error::EmptyQuery);
-        }
         let mut parts = Vec::new();
         let mut asked = Vec::new();
         for term in &query.terms {
@@ -201,6 +224,13 @@ fn named(name: &str, source: &PictureError) -> String {
         PictureError::Io { .. } | PictureError::NotAFile { .. } => source.to_string(),
         _ => format!("{name}: {source}"),
     }
+}
+
+/// How much each modality counts in a query, whether for or against.
+fn weights(parts: &[QueryPart]) -> Vec<(Modality, f32)> {
+    let of = |modality| parts.iter().filter(move |part| part.modality == modality);
+    let weight = |modality| of(modality).map(|part| part.weight.abs()).sum();
+    Modality::ALL.map(|modality| (modality, weight(modality))).into()
 }
 
 fn part_names(parts: &[QueryPart]) -> String {

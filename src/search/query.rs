@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use lookalike_index::SearchOptions;
 
+use super::narrowing::Narrowing;
 use crate::encode::{Embedding, Modality};
 
 /// A question to a collection, put together term by term.
@@ -22,6 +23,7 @@ pub struct Query {
     pub(super) top: usize,
     pub(super) keep_asked: bool,
     pub(super) options: SearchOptions,
+    pub(super) narrowing: Narrowing,
 }
 
 /// One thing to be similar to.
@@ -61,6 +63,7 @@ impl Query {
             top: 10,
             keep_asked: false,
             options: SearchOptions::default(),
+            narrowing: Narrowing::default(),
         }
     }
 

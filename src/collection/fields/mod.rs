@@ -5,6 +5,7 @@
 //! that type are compared. Postings hold values as the catalogue spells them, so a field that is taken
 //! for another type tomorrow, because a price is "on request", needs nothing to be written anew.
 
+mod declared;
 mod tally;
 mod value;
 
@@ -13,10 +14,11 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+pub(super) use declared::Declared;
 pub(super) use tally::Tally;
 pub(crate) use value::{Key, fold, parts};
-pub(super) use value::{key, texts};
 pub(crate) use value::{boolean, date, number};
+pub(super) use value::{key, texts};
 
 /// What the values of a field are, and so how they are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -83,7 +85,9 @@ impl FromStr for FieldReading {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let found = FieldType::ALL.into_iter().find_map(|kind| Some((kind, text.strip_prefix(kind.name())?)));
+        let found = FieldType::ALL
+            .into_iter()
+            .find_map(|kind| Some((kind, text.strip_prefix(kind.name())?)));
         let mut rest = found.map(|(_, rest)| rest.chars());
         let separator = rest.as_mut().and_then(Iterator::next);
         match (found, rest.and_then(|mut rest| rest.next())) {
@@ -122,12 +126,5 @@ impl FieldEntry {
     /// How many items have a value of it.
     pub fn items(&self) -> u64 {
         self.tally.items()
-    }
-
-    /// Infers the type anew, unless it was told.
-    pub(super) fn settle(&mut self) {
-        if !self.declared {
-            self.reading = self.tally.reading();
-        }
     }
 }

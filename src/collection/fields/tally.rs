@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::value::{boolean, date, number};
+use super::value::{date, number};
 use super::{FieldReading, FieldType};
 
 /// What may stand between several values of one cell without being told. A comma or a slash is too common
@@ -92,7 +92,8 @@ impl Tally {
 
     /// What the field is: of a type only if every value is, and otherwise text.
     pub(super) fn reading(&self) -> FieldReading {
-        let several = |cut: &Cut| cut.cells > 0 && cut.unfit == 0 && cut.cells * ONE_IN >= self.items;
+        let several =
+            |cut: &Cut| cut.cells > 0 && cut.unfit == 0 && cut.cells * ONE_IN >= self.items;
         let chosen = SEPARATORS.into_iter().zip(&self.cut).find(|(_, cut)| several(cut));
         let kinds = chosen.map_or(self.whole, |(_, cut)| cut.kinds);
         FieldReading { kind: kinds.kind(), separator: chosen.map(|(separator, _)| separator) }
@@ -104,7 +105,11 @@ impl Kinds {
         Kinds {
             values: 1,
             numbers: number(value).is_some().into(),
-            booleans: matches!(value.to_ascii_lowercase().as_str(), "true" | "false" | "yes" | "no").into(),
+            booleans: matches!(
+                value.to_ascii_lowercase().as_str(),
+                "true" | "false" | "yes" | "no"
+            )
+            .into(),
             dates: date(value).is_some_and(|date| date.to_the_day()).into(),
         }
     }
@@ -175,7 +180,8 @@ mod tests {
         let mut rare = vec!["red"; 99];
         rare.push("red|blue");
         assert_eq!(reading(&rare), "text", "one cell in a hundred");
-        let sentence = "A long and winding description; it goes on; and on and on and on and on for ever";
+        let sentence =
+            "A long and winding description; it goes on; and on and on and on and on for ever";
         assert_eq!(reading(&[sentence, "red;blue"]), "text");
         assert_eq!(reading(&["red;", "red;blue"]), "text");
     }

@@ -13,8 +13,9 @@ const LONGEST: usize = 200;
 const DIGITS: usize = 15;
 const CURRENCY_SIGNS: [char; 4] = ['$', '€', '£', '¥'];
 const CURRENCIES: [&str; 32] = [
-    "AED", "AUD", "BRL", "CAD", "CHF", "CLP", "CNY", "COP", "CZK", "DKK", "EUR", "GBP", "HKD", "HUF", "IDR", "ILS",
-    "INR", "JPY", "KRW", "MXN", "MYR", "NOK", "NZD", "PHP", "PLN", "RON", "SEK", "SGD", "THB", "TRY", "USD", "ZAR",
+    "AED", "AUD", "BRL", "CAD", "CHF", "CLP", "CNY", "COP", "CZK", "DKK", "EUR", "GBP", "HKD",
+    "HUF", "IDR", "ILS", "INR", "JPY", "KRW", "MXN", "MYR", "NOK", "NZD", "PHP", "PLN", "RON",
+    "SEK", "SGD", "THB", "TRY", "USD", "ZAR",
 ];
 
 /// A value by which items are compared. Booleans are 0 and 1, dates seconds since 1970.
@@ -104,7 +105,9 @@ fn without_currency(text: &str) -> &str {
     let code = || {
         let before = text.get(..3).filter(|code| CURRENCIES.contains(code)).map(|_| &text[3..]);
         let start = text.len().checked_sub(3)?;
-        before.or_else(|| text.get(start..).filter(|code| CURRENCIES.contains(code)).map(|_| &text[..start]))
+        before.or_else(|| {
+            text.get(start..).filter(|code| CURRENCIES.contains(code)).map(|_| &text[..start])
+        })
     };
     bare.or_else(code).unwrap_or(text).trim()
 }
@@ -159,7 +162,9 @@ pub(crate) fn date(text: &str) -> Option<Date> {
         (Some(month), Some(date)) => {
             let (month, date) = (month?, date?);
             let length = days(year + month / 12, month % 12 + 1) - days(year, month);
-            let from = (1..=length).contains(&date).then(|| start(year, month) + (date - 1) as f64 * DAY)?;
+            let from = (1..=length)
+                .contains(&date)
+                .then(|| start(year, month) + (date - 1) as f64 * DAY)?;
             (from, from + DAY)
         }
     };
@@ -225,13 +230,36 @@ mod tests {
     #[test]
     fn numbers_are_what_can_be_calculated_with() {
         let some = [
-            ("0", 0.0), ("-0", 0.0), ("+4", 4.0), (".5", 0.5), ("1e3", 1000.0), ("19.90 EUR", 19.9), ("USD 7", 7.0),
-            ("€3", 3.0), ("3 €", 3.0), ("123456789012345", 123456789012345.0), ("0.000000000000000001", 1e-18),
+            ("0", 0.0),
+            ("-0", 0.0),
+            ("+4", 4.0),
+            (".5", 0.5),
+            ("1e3", 1000.0),
+            ("19.90 EUR", 19.9),
+            ("USD 7", 7.0),
+            ("€3", 3.0),
+            ("3 €", 3.0),
+            ("123456789012345", 123456789012345.0),
+            ("0.000000000000000001", 1e-18),
         ];
         for (text, expected) in some {
             assert_eq!(number(text), Some(expected), "{text}");
         }
-        let none = ["", "-", "nan", "inf", "007", "00", "4.99.1", "1,5", "12 PCS", "1e999", "4006381333931123", "EUR", "é"];
+        let none = [
+            "",
+            "-",
+            "nan",
+            "inf",
+            "007",
+            "00",
+            "4.99.1",
+            "1,5",
+            "12 PCS",
+            "1e999",
+            "4006381333931123",
+            "EUR",
+            "é",
+        ];
         for text in none {
             assert_eq!(number(text), None, "{text}");
         }
@@ -242,18 +270,41 @@ mod tests {
     fn dates_are_counted_from_1970() {
         // The seconds are what `date -u -d TEXT +%s` prints.
         let some = [
-            ("1970-01-01", 0.0), ("1969-12-31T23:59:59Z", -1.0), ("2000-02-29", 951_782_400.0),
-            ("2024-05-01T12:30", 1_714_566_600.0), ("2024-05-01 12:30:15.5Z", 1_714_566_615.5),
-            ("2024-05-01T12:30:00+02:00", 1_714_559_400.0), ("2024-05-01T12:30-0530", 1_714_586_400.0),
-            ("2024", 1_704_067_200.0), ("2024-12", 1_733_011_200.0), ("0001-01-01", -62_135_596_800.0),
+            ("1970-01-01", 0.0),
+            ("1969-12-31T23:59:59Z", -1.0),
+            ("2000-02-29", 951_782_400.0),
+            ("2024-05-01T12:30", 1_714_566_600.0),
+            ("2024-05-01 12:30:15.5Z", 1_714_566_615.5),
+            ("2024-05-01T12:30:00+02:00", 1_714_559_400.0),
+            ("2024-05-01T12:30-0530", 1_714_586_400.0),
+            ("2024", 1_704_067_200.0),
+            ("2024-12", 1_733_011_200.0),
+            ("0001-01-01", -62_135_596_800.0),
         ];
         for (text, expected) in some {
             assert_eq!(date(text).map(|date| date.from), Some(expected), "{text}");
         }
-        for (text, end) in [("2023", "2024-01-01"), ("2023-12", "2024-01-01"), ("2024-02", "2024-03-01"), ("2024-02-29", "2024-03-01")] {
+        for (text, end) in [
+            ("2023", "2024-01-01"),
+            ("2023-12", "2024-01-01"),
+            ("2024-02", "2024-03-01"),
+            ("2024-02-29", "2024-03-01"),
+        ] {
             assert_eq!(date(text).unwrap().to, date(end).unwrap().from.next_down(), "{text}");
         }
-        for text in ["", "24-05-01", "2023-02-29", "2024-13", "2024-00", "2024-05-01-", "2024-05T10:00", "2024-05-01T25:00", "2024-05-01T10", "2024-05-01T10:00:xx", "2024-05-01T10:00+é1"] {
+        for text in [
+            "",
+            "24-05-01",
+            "2023-02-29",
+            "2024-13",
+            "2024-00",
+            "2024-05-01-",
+            "2024-05T10:00",
+            "2024-05-01T25:00",
+            "2024-05-01T10",
+            "2024-05-01T10:00:xx",
+            "2024-05-01T10:00+é1",
+        ] {
             assert_eq!(date(text), None, "{text}");
         }
     }

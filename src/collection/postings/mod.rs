@@ -22,4 +22,4 @@ mod writing;
 
 pub(crate) use column::Column;
 pub(super) use reading::Columns;
-pub(super) use writing::{Blocks, Written};
+pub(super) use writing::Blocks;

@@ -1,10 +1,13 @@
 //! The columns that a reader has asked for, kept while there is room.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use roaring::RoaringBitmap;
 
 use super::Column;
+use super::block::IDS;
+use super::writing::Now;
 use crate::collection::fields::FieldEntry;
 use crate::collection::{Collection, Error};
 
@@ -63,5 +66,29 @@ impl Collection {
             self.items()?.map(|row| row.map(|(id, _)| id)).collect::<Result<_, _>>()?
         };
         Ok(self.columns.items.get_or_init(|| Arc::new(ids)).clone())
+    }
+
+    /// Whether the postings are those of the items, to the byte; `items` are the ids that there are.
+    pub(in crate::collection) fn verify_postings(&self, items: &[u32]) -> Result<(), Error> {
+        let Some(fields) = &self.manifest.fields else { return Ok(()) };
+        let (store, generation) = (&self.store, self.manifest.generation);
+        let published = |name: Option<&str>, block| {
+            let published = store.postings_of_block(name, block, generation)?;
+            Ok::<_, Error>(published.map(|(bytes, _)| bytes).unwrap_or_default())
+        };
+        let blocks: BTreeSet<u32> = items.iter().map(|id| id / IDS).collect();
+        for block in blocks {
+            let mut now = Now::read(store, block, generation)?;
+            let mut same = *now.items.to_bytes() == *published(None, block)?;
+            for field in fields {
+                let bytes = published(Some(&field.name), block)?;
+                same &= *now.take(&field.name).to_bytes() == *bytes;
+            }
+            if !same || !now.is_spent() {
+                return Err(store.damaged("the postings of its fields are not those of its items"));
+            }
+        }
+        let same = self.ids()?.iter().eq(items.iter().copied());
+        same.then_some(()).ok_or_else(|| store.damaged("its postings have items that do not exist"))
     }
 }

@@ -1,17 +1,18 @@
 //! From changed items to the postings of their blocks, and to what all of it says of the fields.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use super::block::{Block, IDS, NOT_AS_WRITTEN, tally};
 use crate::collection::Error;
-use crate::collection::fields::{FieldEntry, FieldReading, Tally, texts};
+use crate::collection::fields::{Declared, FieldEntry, Tally, texts};
 use crate::collection::store::{Place, Store};
 
 /// The blocks in which a run has changed an item.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(in crate::collection) struct Blocks(BTreeSet<u32>);
 
 /// What the writing of postings has led to.
@@ -35,8 +36,12 @@ impl Blocks {
     }
 
     /// Marks all items that a generation sees.
-    pub(in crate::collection) fn mark_all(&mut self, store: &Store, generation: u32) -> Result<(), Error> {
-        for row in store.items::<Fields>(generation)? {
+    pub(in crate::collection) fn mark_all(
+        &mut self,
+        store: &Store,
+        generation: u32,
+    ) -> Result<(), Error> {
+        for row in store.items::<IgnoredAny>(generation)? {
             self.mark(row?.0);
         }
         Ok(())
@@ -49,7 +54,7 @@ impl Blocks {
         store: &Store,
         (base, generation): (u32, u32),
         fields: Vec<FieldEntry>,
-        declared: &BTreeMap<String, Option<FieldReading>>,
+        declared: &Declared,
     ) -> Result<Written, Error> {
         let mut writing = Writing {
             store,
@@ -59,15 +64,50 @@ impl Blocks {
         };
         self.0.iter().try_for_each(|&block| writing.write(block))?;
         let mut written = writing.written;
-        for field in &mut written.fields {
-            if let Some(told) = declared.get(&field.name) {
-                field.declared = told.is_some();
-                field.reading = told.unwrap_or(field.reading);
-            }
-            field.settle();
-        }
         written.fields.retain(|field| field.items() > 0);
+        declared.settle(&mut written.fields)?;
         Ok(written)
+    }
+}
+
+/// What the items of a block have.
+pub(super) struct Now {
+    /// The items themselves.
+    pub(super) items: Block,
+    /// By field, in the order in which the items first name them.
+    fields: Vec<(String, Block)>,
+}
+
+impl Now {
+    pub(super) fn read(store: &Store, block: u32, generation: u32) -> Result<Self, Error> {
+        let first = block * IDS;
+        let mut now = Now { items: Block::default(), fields: Vec::new() };
+        let mut known: HashMap<String, usize> = HashMap::new();
+        for row in store.items_of::<Fields>(first..first.saturating_add(IDS), generation)? {
+            let (id, _, item) = row?;
+            let place = (id - first) as u16;
+            now.items.add("", place);
+            for (name, value) in item.fields {
+                let field = known.get(&name).copied().unwrap_or(now.fields.len());
+                if field == now.fields.len() {
+                    known.insert(name.clone(), field);
+                    now.fields.push((name, Block::default()));
+                }
+                texts(&value, &mut |text| now.fields[field].1.add(text, place));
+            }
+        }
+        Ok(now)
+    }
+
+    /// What they have of one field.
+    pub(super) fn take(&mut self, name: &str) -> Block {
+        let found = self.fields.iter_mut().find(|(field, _)| field == name);
+        found.map(|(_, block)| std::mem::take(block)).unwrap_or_default()
+    }
+
+    /// Whether nothing is left that was not taken.
+    pub(super) fn is_spent(&self) -> bool {
+        self.fields.iter().all(|(_, block)| *block == Block::default())
     }
 }
 
@@ -81,42 +121,22 @@ struct Writing<'a> {
 impl Writing<'_> {
     /// Writes what a block has of each field now, where that is not what it had.
     fn write(&mut self, block: u32) -> Result<(), Error> {
-        let (all, mut now) = self.read(block)?;
-        self.replace(None, block, &all.to_bytes())?;
+        let mut now = Now::read(self.store, block, self.generation)?;
+        self.replace(None, block, &now.items.to_bytes())?;
+        for (name, _) in &now.fields {
+            if self.written.fields.iter().all(|field| field.name != *name) {
+                self.written.fields.push(FieldEntry::new(name));
+            }
+        }
         for place in 0..self.written.fields.len() {
             let name = self.written.fields[place].name.clone();
-            let bytes = now.remove(&name).unwrap_or_default().to_bytes();
+            let bytes = now.take(&name).to_bytes();
             if let Some((old, new)) = self.replace(Some(name), block, &bytes)? {
                 let field = &mut self.written.fields[place];
                 field.tally = field.tally.minus(old).plus(new);
             }
         }
         Ok(())
-    }
-
-    /// The block's items, and by field what they have.
-    fn read(&mut self, block: u32) -> Result<(Block, HashMap<String, Block>), Error> {
-        let first = block * IDS;
-        let mut all = Block::default();
-        let mut fields: HashMap<String, Block> = HashMap::new();
-        for row in self.store.items_of::<Fields>(first..first.saturating_add(IDS), self.generation)? {
-            let (id, _, item) = row?;
-            let place = (id - first) as u16;
-            all.add("", place);
-            for (name, value) in &item.fields {
-                let block = match fields.get_mut(name) {
-                    Some(block) => block,
-                    None => {
-                        if self.written.fields.iter().all(|field| field.name != *name) {
-                            self.written.fields.push(FieldEntry::new(name));
-                        }
-                        fields.entry(name.clone()).or_default()
-                    }
-                };
-                texts(value, &mut |text| block.add(text, place));
-            }
-        }
-        Ok((all, fields))
     }
 
     /// Writes a row where it differs from the published one; then returns what both say of the field.

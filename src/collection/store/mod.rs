@@ -22,6 +22,7 @@ use serde::de::DeserializeOwned;
 
 use super::Error;
 pub(super) use cache::{Cached, ContentHash};
+pub(super) use postings::Place;
 
 /// Items by `(id, generation)`; an empty value says that the item is gone.
 const ITEMS: &str = "items";

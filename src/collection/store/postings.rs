@@ -96,7 +96,10 @@ impl Store {
     /// The block and the generation at the end of a key.
     fn block_of(&self, place: &[u8]) -> Result<(u32, u32), Error> {
         let end = place.len().checked_sub(8).map(|start| &place[start..]);
-        end.map_or_else(|| Err(self.damaged("a key of postings is too short")), |end| self.item_key(end))
+        end.map_or_else(
+            || Err(self.damaged("a key of postings is too short")),
+            |end| self.item_key(end),
+        )
     }
 }
 
