@@ -3,7 +3,9 @@
 use roaring::RoaringBitmap;
 use serde::Serialize;
 
+use super::Error;
 use super::group::Groups;
+use crate::collection::Collection;
 use crate::collection::postings::Column;
 
 /// So many values are told apart, the most frequent.
@@ -19,6 +21,8 @@ pub struct Facet {
     pub values: Vec<FacetValue>,
     /// How many further values there are.
     pub more: usize,
+    /// How many of the counted items have a value that is not of the type that was told of the field.
+    pub strays: u64,
 }
 
 /// One value of a [`Facet`].
@@ -29,6 +33,14 @@ pub struct FacetValue {
     pub value: String,
     /// How many of the counted items have it; or how many groups with at least one that has it.
     pub count: u64,
+}
+
+impl Collection {
+    /// How many items have which value of a field.
+    pub fn values_of(&self, field: &str) -> Result<Facet, Error> {
+        let column = self.column(self.field(field)?)?;
+        Ok(Facet::count(field, &column, &*self.ids()?, None))
+    }
 }
 
 impl Facet {
@@ -57,6 +69,7 @@ impl Facet {
             .take(MOST)
             .map(|&(count, value)| FacetValue { value: column.spelled(value).to_owned(), count });
         let more = counts.len().saturating_sub(MOST);
-        Facet { field: name.to_owned(), values: values.collect(), more }
+        let strays = column.strays().iter().filter(|&&id| counted.contains(id)).count() as u64;
+        Facet { field: name.to_owned(), values: values.collect(), more, strays }
     }
 }

@@ -14,6 +14,8 @@ use crate::encode::Modality;
 pub struct Hits {
     /// Best first; equal scores by ascending item number.
     pub hits: Vec<Hit>,
+    /// How many hits were left out before these.
+    pub offset: usize,
     /// Whether these are certainly the best that there are.
     pub exact: bool,
     /// How many vectors were compared with the query, over all of its parts.

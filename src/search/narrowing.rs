@@ -146,7 +146,7 @@ impl Collection {
         Ok(Narrow { query, collection: self, matching, groups })
     }
 
-    fn field(&self, name: &str) -> Result<&FieldEntry, Error> {
+    pub(super) fn field(&self, name: &str) -> Result<&FieldEntry, Error> {
         let fields = self
             .fields()
             .ok_or_else(|| FilterError::NoPostings { collection: self.path().to_owned() })?;
@@ -202,7 +202,7 @@ impl Narrow<'_> {
         };
         let matching = self.matching.as_ref().map(|matching| matching.ids.len());
         let plan = Plan { how, matching, of: self.collection.len() };
-        Ok(Hits { hits, exact, looked_at, plan, facets })
+        Ok(Hits { offset: narrowing.offset, hits, exact, looked_at, plan, facets })
     }
 
     /// Of what was ranked, in its order, the places of what is shown: nothing below the least score, and the
