@@ -240,8 +240,8 @@ fn a_collection_of_a_newer_version_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("shop");
     Both::default().index(&path, three(dir.path()));
-    let names = ["default", "items", "keys", "cache", "ledger", "settings"];
     let options = rocksdb::Options::default();
+    let names = rocksdb::DB::list_cf(&options, path.join("store")).unwrap();
     let store = rocksdb::DB::open_cf(&options, path.join("store"), names).unwrap();
     store.put_cf(store.cf_handle("settings").unwrap(), "format", "99").unwrap();
     drop(store);

@@ -11,14 +11,16 @@ use candle_core::Device;
 use clap::builder::FalseyValueParser;
 use indicatif::{ProgressBar, ProgressStyle};
 use lookalike::catalogue::{Catalogue, CatalogueOptions, Columns, Format};
+use lookalike::collection::FieldReading;
 use lookalike::encode::store::Model;
 use lookalike::{Collection, Indexer, Modality, PictureLimits, Progress, Report};
 use lookalike_index::Stage;
 use serde_json::{Value, json};
 
+use super::remote::Remote;
 use super::{Common, Outcome, SKIPPED, remark};
 
-/// Index a catalogue: CSV, TSV or JSON lines with pictures beside it, or a folder of pictures
+/// Index a catalogue: CSV, TSV, JSON lines, Parquet, a Google Merchant or Shopify feed, or a folder of pictures
 ///
 /// What each column is for is guessed from its name, printed, and can be said. Run it again when the
 /// catalogue has changed: only what is new or different is embedded. It can be stopped at any time and goes
@@ -27,9 +29,11 @@ use super::{Common, Outcome, SKIPPED, remark};
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  lookalike index my.csv --images photos/ shop.lookalike\n  \
                   lookalike index photos/ shop.lookalike\n  \
-                  lookalike index feed.jsonl shop.lookalike --key sku --text title,brand,colour")]
+                  lookalike index feed.jsonl shop.lookalike --key sku --text title,brand,colour\n  \
+                  lookalike index merchant.xml.gz shop.lookalike --mirror cdn/\n  \
+                  lookalike index products_export.csv shop.lookalike --fetch")]
 pub struct Args {
-    /// The catalogue: a CSV, TSV or JSON-lines file, or a folder of pictures
+    /// The catalogue: a file, gzipped or not, or a folder of pictures
     catalogue: PathBuf,
     /// The collection to fill; made if it is not there
     collection: PathBuf,
@@ -38,6 +42,8 @@ pub struct Args {
     prune: bool,
     #[command(flatten)]
     reading: Reading,
+    #[command(flatten)]
+    remote: Remote,
     #[command(flatten)]
     limits: Limits,
     #[command(flatten)]
@@ -69,6 +75,10 @@ struct Reading {
     /// The columns that make up the text to embed, in this order
     #[arg(long, value_name = "COLUMN,...", value_delimiter = ',', env = "LOOKALIKE_TEXT")]
     text: Option<Vec<String>>,
+    /// What a column's values are: text, number, boolean or date, and behind it what stands between several
+    /// values of one cell, as in `sizes=number|`; `auto` to go by the values again. It is remembered
+    #[arg(long = "type", value_name = "COLUMN=TYPE", value_delimiter = '\n', value_parser = told, env = "LOOKALIKE_TYPE")]
+    types: Vec<(String, Option<FieldReading>)>,
     /// The file's format, where its name and beginning do not tell
     #[arg(long, env = "LOOKALIKE_FORMAT")]
     format: Option<FormatArg>,
@@ -121,8 +131,16 @@ struct Models {
 
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum FormatArg {
+    /// Any table: CSV, TSV and their kin, as it stands
     Csv,
+    /// One JSON object a line
     Jsonl,
+    /// Google Merchant: XML, TSV or CSV
+    Merchant,
+    /// Shopify's product export
+    Shopify,
+    Parquet,
+    /// A folder of pictures
     Pictures,
 }
 
@@ -135,13 +153,23 @@ fn delimiter(text: &str) -> Result<char, String> {
     }
 }
 
+fn told(text: &str) -> Result<(String, Option<FieldReading>), String> {
+    match text.rsplit_once('=') {
+        None => Err("a column and its type, as in `price=number`".to_owned()),
+        Some((column, "auto")) => Ok((column.to_owned(), None)),
+        Some((column, reading)) => Ok((column.to_owned(), Some(reading.parse()?))),
+    }
+}
+
 pub fn run(args: &Args, common: &Common) -> Outcome {
     let start = Instant::now();
-    let catalogue = Catalogue::open(&args.catalogue, &args.reading.options())?;
+    let options = args.options(common)?;
+    let catalogue = Catalogue::open(&args.catalogue, &options)?;
     let columns = catalogue.columns().clone();
     let chosen = args.models.choose(args, &columns, common)?;
     if !common.quiet {
-        remark!("reading {}: {columns}", args.catalogue.display());
+        let (path, dialect) = (args.catalogue.display(), catalogue.dialect());
+        remark!("reading {path} ({dialect}): {columns}");
         for (modality, model) in [("pictures", &chosen.image), ("texts", &chosen.text)] {
             remark!("{modality} by {}", model.as_ref().map_or("no model", |m| m.name.as_str()));
         }
@@ -155,6 +183,9 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
         })
         .note("catalogue", args.catalogue.display().to_string())
         .note("columns", noted(&columns));
+    for (column, reading) in &args.reading.types {
+        indexer = indexer.field(column, *reading);
+    }
     if let Some(model) = &chosen.image {
         indexer = indexer.image_encoder(&model.name, Arc::from(model.open_image(&Device::Cpu)?));
     }
@@ -162,12 +193,22 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
         indexer = indexer.text_encoder(&model.name, Arc::from(model.open_text(&Device::Cpu)?));
     }
     let bar = bar(common.quiet);
-    count(&bar, args);
+    count(&bar, args, options);
     let report = indexer.progress(|done| show(&bar, done)).run(catalogue);
     bar.finish_and_clear();
     let report = report?;
     print(&report, args, common, start.elapsed().as_secs_f64())?;
     Ok(if report.progress.rejected > 0 { ExitCode::from(SKIPPED) } else { ExitCode::SUCCESS })
+}
+
+impl Args {
+    fn options(&self, common: &Common) -> Result<CatalogueOptions, Box<dyn Error>> {
+        Ok(CatalogueOptions {
+            mirror: self.remote.mirror.clone(),
+            fetch: self.remote.fetch(common)?,
+            ..self.reading.options()
+        })
+    }
 }
 
 impl Reading {
@@ -176,6 +217,9 @@ impl Reading {
             format: self.format.map(|format| match format {
                 FormatArg::Csv => Format::Delimited,
                 FormatArg::Jsonl => Format::JsonLines,
+                FormatArg::Merchant => Format::Merchant,
+                FormatArg::Shopify => Format::Shopify,
+                FormatArg::Parquet => Format::Parquet,
                 FormatArg::Pictures => Format::Pictures,
             }),
             delimiter: self.delimiter,
@@ -262,8 +306,8 @@ fn bar(quiet: bool) -> ProgressBar {
 }
 
 /// Counts the catalogue's rows beside the run, so that the bar can tell what is left.
-fn count(bar: &ProgressBar, args: &Args) {
-    let (bar, path, options) = (bar.clone(), args.catalogue.clone(), args.reading.options());
+fn count(bar: &ProgressBar, args: &Args, options: CatalogueOptions) {
+    let (bar, path) = (bar.clone(), args.catalogue.clone());
     if !bar.is_hidden() && (path.is_file() || path.is_dir()) {
         std::thread::spawn(move || {
             if let Ok(rows) = Catalogue::count_rows(path, &options) {

@@ -16,6 +16,7 @@ use super::pipeline::hash;
 use super::postings::Blocks;
 use super::report::{GraphProgress, Progress, Report};
 use super::store::{Cached, ContentHash, Store};
+use super::words::Rewording;
 use super::work::{Embedded, Outcome};
 use crate::catalogue::Rejection;
 use crate::encode::{Fingerprint, Modality};
@@ -35,6 +36,7 @@ pub(super) struct Commit<'a> {
     report: Report,
     /// Modalities of which at least one vector differs from the published ones.
     stale: Vec<Modality>,
+    rewording: Rewording,
     /// Rows that nobody can see once the generation is published.
     superseded: Vec<(u32, u32)>,
     /// Where postings have to be written.
@@ -45,12 +47,13 @@ pub(super) struct Commit<'a> {
 
 impl<'a> Commit<'a> {
     /// Begins the generation after `old`; `stale` names the modalities whose vectors are
-    /// written anew whatever becomes of the rows.
+    /// written anew whatever becomes of the rows, `rewording` says the same of the words.
     pub(super) fn begin(
         store: &'a Store,
         old: Option<Manifest>,
         stale: Vec<Modality>,
         declared: Declared,
+        rewording: Rewording,
     ) -> Result<Self, Error> {
         let base = old.as_ref().map_or(0, |manifest| manifest.generation);
         let mut blocks = Blocks::default();
@@ -69,6 +72,7 @@ impl<'a> Commit<'a> {
             },
             old,
             stale,
+            rewording,
             superseded: Vec::new(),
             blocks,
             declared,
@@ -118,6 +122,8 @@ impl<'a> Commit<'a> {
                 self.report.items += 1;
             }
         }
+        let old_text = old.as_ref().map_or("", |(old, _)| &old.text);
+        self.rewording.note(id, old_text, &stored.text);
         for modality in Modality::ALL {
             if !same_vector(old.as_ref().map(|(old, _)| old), &stored, modality) {
                 self.mark_stale(modality);
@@ -135,7 +141,8 @@ impl<'a> Commit<'a> {
     /// Removes the items that the catalogue no longer has.
     pub(super) fn prune(&mut self, intake: &Intake) -> Result<(), Error> {
         for row in intake.unseen()? {
-            let (id, written, _) = row?;
+            let (id, written, item) = row?;
+            self.rewording.note(id, &item.text, "");
             self.store.put_item::<StoredItem>(id, self.generation, None)?;
             self.superseded.extend([(id, written), (id, self.generation)]);
             self.blocks.mark(id);
@@ -160,6 +167,7 @@ impl<'a> Commit<'a> {
         let ledger_digest = format!("{:x}", self.ledger.finalize_reset());
         if let Some(old) = &self.old {
             let same = self.stale.is_empty()
+                && self.rewording.is_empty()
                 && self.report.added == 0
                 && self.superseded.is_empty()
                 && old.ledger_digest == ledger_digest
@@ -185,6 +193,8 @@ impl<'a> Commit<'a> {
         let fields = self.old.as_mut().and_then(|old| old.fields.take()).unwrap_or_default();
         let postings =
             self.blocks.write(self.store, (base, self.generation), fields, &self.declared)?;
+        let old_words = self.old.as_ref().and_then(|old| old.words.as_ref());
+        let words = self.rewording.write(self.store, layout, self.generation, old_words)?;
         let manifest = Manifest {
             generation: self.generation,
             items: self.report.items,
@@ -192,6 +202,7 @@ impl<'a> Commit<'a> {
             ledger_digest,
             segments,
             fields: Some(postings.fields),
+            words: Some(words),
             notes,
         };
         self.store.publish(&manifest)?;

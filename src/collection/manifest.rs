@@ -10,6 +10,7 @@ use super::fields::FieldEntry;
 use super::store::ContentHash;
 use crate::catalogue::Item;
 use crate::encode::{Encoder, Fingerprint, Modality};
+use crate::words::WordsEntry;
 
 /// What one commit publishes: the vectors' files, how they were made, and what they cover.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,6 +28,9 @@ pub struct Manifest {
     /// What the items' fields hold; `None` where it was published before there were postings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fields: Option<Vec<FieldEntry>>,
+    /// The texts as words; `None` in collections that were made before there were any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub words: Option<WordsEntry>,
     /// How the catalogue was read, in the words of whoever read it.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub notes: Map<String, Value>,

@@ -12,6 +12,7 @@ pub(crate) mod fields;
 mod freshness;
 mod indexer;
 mod intake;
+mod interactions;
 mod layout;
 mod manifest;
 mod pipeline;
@@ -20,6 +21,7 @@ mod readers;
 mod report;
 mod store;
 mod verify;
+mod words;
 mod work;
 
 use std::io::ErrorKind;
@@ -31,12 +33,14 @@ use lookalike_index::{Segment, Shelf};
 pub use error::Error;
 pub use fields::{FieldEntry, FieldReading, FieldType};
 pub use indexer::Indexer;
+pub use interactions::{Interaction, InteractionReport, InteractionRow, Purpose};
 pub use manifest::{EncoderEntry, Manifest, PictureRecord, SegmentEntry, StoredItem};
 pub use report::{Busy, GraphProgress, Progress, Report};
 pub use verify::Soundness;
 
 use crate::catalogue::Rejection;
 use crate::encode::{Embedding, Modality};
+use crate::words::WordsIndex;
 use layout::Layout;
 use postings::Columns;
 use readers::Readers;
@@ -54,6 +58,7 @@ pub struct Collection {
     store: Store,
     manifest: Manifest,
     vectors: Vec<(Modality, Shelf)>,
+    words: Option<WordsIndex>,
     readers: Readers,
     columns: Columns,
 }
@@ -86,8 +91,10 @@ impl Collection {
             Some(open_shelf(layout, &manifest, encoder).map(|shelf| (modality, shelf)))
         };
         let vectors = Modality::ALL.into_iter().filter_map(shelf).collect::<Result<_, _>>()?;
+        let words = words::open_words(layout, &manifest)?;
         let (readers, columns) = (Readers::default(), Columns::default());
-        Ok(Collection { layout: layout.clone(), store, manifest, vectors, readers, columns })
+        let layout = layout.clone();
+        Ok(Collection { layout, store, manifest, vectors, words, readers, columns })
     }
 
     /// The collection's directory.
@@ -145,6 +152,12 @@ impl Collection {
         Ok(all.map(|row| row.map(|(id, _, stored)| (id, stored))))
     }
 
+    /// The number of every item, ascending.
+    pub fn item_numbers(&self) -> Result<impl Iterator<Item = Result<u32, Error>>, Error> {
+        let all = self.store.items::<serde::de::IgnoredAny>(self.manifest.generation)?;
+        Ok(all.map(|row| row.map(|(id, _, _)| id)))
+    }
+
     /// What the run that published this generation could not use, and why, in the catalogue's order.
     pub fn ledger(&self) -> Result<impl Iterator<Item = Result<Rejection, Error>>, Error> {
         self.store.ledger(self.manifest.generation)
@@ -160,9 +173,12 @@ impl Collection {
 fn again<T>(open: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
     for attempt in 1..ATTEMPTS {
         match open() {
-            Err(Error::MissingVectors { .. } | Error::Database { .. } | Error::Damaged { .. }) => {
-                std::thread::sleep(Duration::from_millis(5 << attempt))
-            }
+            Err(
+                Error::MissingVectors { .. }
+                | Error::Words { .. }
+                | Error::Database { .. }
+                | Error::Damaged { .. },
+            ) => std::thread::sleep(Duration::from_millis(5 << attempt)),
             result => return result,
         }
     }

@@ -13,6 +13,8 @@ pub struct Soundness {
     pub items: u64,
     /// Vectors read, over all modalities.
     pub vectors: u64,
+    /// Texts read as words.
+    pub texts: u64,
     /// Entries of the embedding cache read.
     pub cached: u64,
     /// Entries of the ledger read.
@@ -51,6 +53,9 @@ impl Collection {
             found.vectors += vectors.len() as u64;
         }
         self.verify_postings(&ids)?;
+        if let Some(words) = &self.words {
+            found.texts = self.verify_words(words, &ids)?;
+        }
         for entry in self.ledger()? {
             entry?;
             found.ledger += 1;

@@ -6,7 +6,7 @@
 
 mod embedding;
 pub mod image;
-mod kernels;
+pub(crate) mod kernels;
 pub mod store;
 pub mod text;
 mod weights;

@@ -1,9 +1,13 @@
 //! Queries become hits.
 //!
-//! Flowing in: a [`Query`]. It is resolved to vectors (terms through the collection's encoders, items
-//! from its own vectors), compared with the items that match its filter, fused and grouped. Flowing out:
+//! Flowing in: a [`Query`], built or written. It is resolved to vectors (terms through the collection's
+//! encoders, items from its own vectors) and words, compared with the items that match its filter, fused
+//! and grouped. Flowing out:
 //! [`Hits`], each hit with a receipt.
 
+mod algebra;
+mod ask;
+mod aspect;
 mod best;
 mod candidates;
 mod column;
@@ -17,21 +21,28 @@ mod listing;
 mod narrowing;
 mod plan;
 mod query;
+mod ranks;
 
+pub use algebra::ExpressionError;
+pub use aspect::Aspect;
 pub use facet::{Facet, FacetValue};
 pub use filter::{Comparison, Filter, FilterError, Literal};
+pub use fusion::Fusion;
 pub use group::Group;
-pub use hit::{Hit, Hits, Part, Receipt};
+pub use hit::{Bm25, Hit, Hits, Part, Ranking, Receipt};
 pub use plan::{How, Plan};
 pub use query::{Query, Term};
 
 use std::path::PathBuf;
 
+use lookalike_index::Shelf;
+
 use crate::catalogue::picture::{PictureError, PictureLimits, decode_picture, read_picture};
 use crate::collection::{self, Collection};
 use crate::encode::{self, Embedding, Modality};
-use column::QueryPart;
-use narrowing::Allowed;
+use column::{QueryPart, Source};
+use narrowing::{Allowed, Narrow};
+use query::Weighted;
 
 /// Why a query could not be answered.
 #[derive(Debug, thiserror::Error)]
@@ -47,8 +58,8 @@ pub enum Error {
     EmptyText,
     /// A weight is no number, or all of them are zero.
     #[error(
-        "the weights leave nothing to search by: give one other than 0 to images or texts, whichever the \
-         query has"
+        "the weights leave nothing to search by: give one other than 0 to images, texts or words, whichever \
+         the query has"
     )]
     NoWeight,
     /// The item is not in the collection.
@@ -121,89 +132,142 @@ impl Collection {
         if query.terms.is_empty() {
             return narrow.list();
         }
-        let (parts, asked) = self.resolve(query)?;
-        let excluded: &[u32] = if query.keep_asked { &[] } else { &asked };
-        let among = Allowed { matching: narrow.matching.as_ref(), excluded };
-        let rank = |depth: usize| {
-            let found = match query.options.exact {
-                true => candidates::scan(&parts, depth, among),
-                false => candidates::propose(&parts, depth, among, &query.options),
-            };
-            found.map_err(|source| Error::Vector { term: part_names(&parts), source })
-        };
-        narrow.hits(excluded, &weights(&parts), rank)
+        let (mut parts, asked) = self.resolve(query)?;
+        normalise(&mut parts)?;
+        self.answer(&parts, query, &narrow, &asked)
     }
 
-    /// The parts of a query with their final weights, and the items that it names.
+    /// Answers a query once for each aspect that it asks for, nothing fused: rankings to be held side by
+    /// side.
+    pub fn rankings(&self, query: &Query) -> Result<Vec<Ranking>, Error> {
+        let (mut parts, asked) = self.resolve(query)?;
+        let query = query.clone().fusion(Fusion::Sum);
+        let narrow = self.narrow(&query)?;
+        let mut rankings = Vec::new();
+        for aspect in Aspect::ALL {
+            let (mut own, others) = parts.into_iter().partition(|part| part.aspect == aspect);
+            parts = others;
+            if !own.is_empty() {
+                normalise(&mut own)?;
+                let answer = self.answer(&own, &query, &narrow, &asked)?;
+                rankings.push(Ranking { aspect, answer });
+            }
+        }
+        match rankings.is_empty() {
+            true => Err(Error::NoWeight),
+            false => Ok(rankings),
+        }
+    }
+
+    fn answer(
+        &self,
+        parts: &[QueryPart],
+        query: &Query,
+        narrow: &Narrow,
+        asked: &[u32],
+    ) -> Result<Hits, Error> {
+        let excluded: &[u32] = if query.keep_asked { &[] } else { asked };
+        let among = Allowed { matching: narrow.matching.as_ref(), excluded };
+        let options = match among.matching {
+            Some(matching) => query.options.clone().within(matching.set.clone()),
+            None => query.options.clone(),
+        };
+        let rank = |top: usize| {
+            let found = match query.fusion {
+                Fusion::Rrf { k, depth } => {
+                    ranks::fuse_ranks(parts, (k, depth), top, excluded, &options)
+                }
+                Fusion::Sum if options.exact => candidates::scan(parts, top, among),
+                Fusion::Sum => candidates::propose(parts, top, among, &options),
+            };
+            found.map_err(|source| Error::Vector { term: part_names(parts), source })
+        };
+        narrow.hits(excluded, &weights(parts), rank)
+    }
+
+    /// The parts of a query that have a weight, and the items that it names.
     fn resolve(&self, query: &Query) -> Result<(Vec<QueryPart<'_>>, Vec<u32>), Error> {
         let mut parts = Vec::new();
         let mut asked = Vec::new();
-        for term in &query.terms {
-            match term {
-                Term::Item(key) => {
-                    let id = self.id_of(key)?.ok_or_else(|| Error::NoSuchItem {
-                        key: key.clone(),
-                        collection: self.path().to_owned(),
-                    })?;
-                    asked.push(id);
-                    for modality in Modality::ALL {
-                        if let Some(embedding) = self.embedding(id, modality)? {
-                            parts.push(self.part(query, term, modality, || Ok(embedding))?);
-                        }
-                    }
+        for Weighted { term, weight } in &query.terms {
+            let named = match term {
+                Term::Item(key) => Some(self.named(key)?),
+                _ => None,
+            };
+            asked.extend(named);
+            for (aspect, of_aspect) in &query.weights {
+                let weight = weight * of_aspect;
+                if weight == 0.0 {
+                    continue;
                 }
-                Term::Text(words) => parts.push(self.part(query, term, Modality::Text, || {
-                    if words.trim().is_empty() {
-                        return Err(Error::EmptyText);
-                    }
-                    Ok(self.embed_text(words)?)
-                })?),
-                Term::Image(path) => parts.push(self.part(query, term, Modality::Image, || {
-                    let bytes =
-                        read_picture(path, &PictureLimits::default()).map_err(|source| {
-                            Error::Picture { name: path.display().to_string(), source }
-                        })?;
-                    self.embed_picture(&term.name(), &bytes)
-                })?),
-                Term::ImageBytes { name, bytes } => {
-                    parts.push(
-                        self.part(query, term, Modality::Image, || {
-                            self.embed_picture(name, bytes)
-                        })?,
-                    );
-                }
-                Term::Embedding { modality, embedding, .. } => {
-                    parts.push(self.part(query, term, *modality, || Ok(embedding.clone()))?);
+                if let Some(source) = self.source(query, term, named, *aspect)? {
+                    parts.push(QueryPart { term: term.name(), aspect: *aspect, weight, source });
                 }
             }
         }
-        let mut parts: Vec<QueryPart> = parts.into_iter().flatten().collect();
-        let total: f32 = parts.iter().map(|part| part.weight.abs()).sum();
-        if !(total.is_finite() && total > 0.0) {
-            return Err(Error::NoWeight);
-        }
-        parts.iter_mut().for_each(|part| part.weight /= total);
         Ok((parts, asked))
     }
 
-    /// A term in one modality; `None` where that has no weight, and then nothing is embedded.
-    fn part(
+    /// The item of a key.
+    fn named(&self, key: &str) -> Result<u32, Error> {
+        let collection = || self.path().to_owned();
+        let missing = || Error::NoSuchItem { key: key.to_owned(), collection: collection() };
+        self.id_of(key)?.ok_or_else(missing)
+    }
+
+    /// What a term asks for in an aspect, if it asks for anything there. `named` is the item that it names.
+    fn source(
         &self,
         query: &Query,
         term: &Term,
-        modality: Modality,
-        embed: impl FnOnce() -> Result<Embedding, Error>,
-    ) -> Result<Option<QueryPart<'_>>, Error> {
-        let weight = query.weights.iter().find(|(m, _)| *m == modality).map_or(1.0, |&(_, w)| w);
-        if weight == 0.0 {
-            return Ok(None);
-        }
-        let vectors = self.vectors(modality).ok_or_else(|| Error::NoVectors {
+        named: Option<u32>,
+        aspect: Aspect,
+    ) -> Result<Option<Source<'_>>, Error> {
+        let (modality, asked) = match (term, aspect) {
+            (Term::Words(words), Aspect::Words) => {
+                if words.trim().is_empty() {
+                    return Err(Error::EmptyText);
+                }
+                return Ok(Some(Source::Words(self.matches(words, query.spelling)?)));
+            }
+            (Term::Text(words), Aspect::Text) => {
+                if words.trim().is_empty() {
+                    return Err(Error::EmptyText);
+                }
+                self.has_vectors(term, Modality::Text)?;
+                (Modality::Text, self.embed_text(words)?)
+            }
+            (Term::Image(path), Aspect::Image) => {
+                self.has_vectors(term, Modality::Image)?;
+                let bytes = read_picture(path, &PictureLimits::default()).map_err(|source| {
+                    Error::Picture { name: path.display().to_string(), source }
+                })?;
+                (Modality::Image, self.embed_picture(&term.name(), &bytes)?)
+            }
+            (Term::ImageBytes { name, bytes }, Aspect::Image) => {
+                self.has_vectors(term, Modality::Image)?;
+                (Modality::Image, self.embed_picture(name, bytes)?)
+            }
+            (Term::Embedding { modality, embedding, .. }, aspect) if aspect == *modality => {
+                (*modality, embedding.clone())
+            }
+            (Term::Item(_), aspect) => {
+                let Some((id, modality)) = named.zip(aspect.modality()) else { return Ok(None) };
+                let Some(embedding) = self.embedding(id, modality)? else { return Ok(None) };
+                (modality, embedding)
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(Source::Vectors { asked, vectors: self.has_vectors(term, modality)? }))
+    }
+
+    /// The vectors that a term is compared with; asked for before anything is embedded.
+    fn has_vectors(&self, term: &Term, modality: Modality) -> Result<&Shelf, Error> {
+        self.vectors(modality).ok_or_else(|| Error::NoVectors {
             term: term.name(),
             modality,
             collection: self.path().to_owned(),
-        })?;
-        Ok(Some(QueryPart { term: term.name(), modality, weight, embedding: embed()?, vectors }))
+        })
     }
 
     fn embed_picture(&self, name: &str, bytes: &[u8]) -> Result<Embedding, Error> {
@@ -228,9 +292,19 @@ fn named(name: &str, source: &PictureError) -> String {
 
 /// How much each modality counts in a query, whether for or against.
 fn weights(parts: &[QueryPart]) -> Vec<(Modality, f32)> {
-    let of = |modality| parts.iter().filter(move |part| part.modality == modality);
+    let of = |modality| parts.iter().filter(move |part| part.aspect == modality);
     let weight = |modality| of(modality).map(|part| part.weight.abs()).sum();
     Modality::ALL.map(|modality| (modality, weight(modality))).into()
+}
+
+/// Divides all weights by the sum of their absolute values.
+fn normalise(parts: &mut [QueryPart]) -> Result<(), Error> {
+    let total: f32 = parts.iter().map(|part| part.weight.abs()).sum();
+    if !(total.is_finite() && total > 0.0) {
+        return Err(Error::NoWeight);
+    }
+    parts.iter_mut().for_each(|part| part.weight /= total);
+    Ok(())
 }
 
 fn part_names(parts: &[QueryPart]) -> String {

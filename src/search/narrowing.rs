@@ -77,6 +77,11 @@ impl Query {
         self
     }
 
+    /// The filter, where there is one.
+    pub fn filtered_by(&self) -> Option<&Filter> {
+        self.narrowing.filter.as_ref()
+    }
+
     /// Leaves out what scores less.
     pub fn min_score(mut self, score: f32) -> Self {
         self.narrowing.min_score = Some(score);
@@ -202,7 +207,8 @@ impl Narrow<'_> {
         };
         let matching = self.matching.as_ref().map(|matching| matching.ids.len());
         let plan = Plan { how, matching, of: self.collection.len() };
-        Ok(Hits { offset: narrowing.offset, hits, exact, looked_at, plan, facets })
+        let fusion = self.query.fusion;
+        Ok(Hits { offset: narrowing.offset, fusion, hits, exact, looked_at, plan, facets })
     }
 
     /// Of what was ranked, in its order, the places of what is shown: nothing below the least score, and the

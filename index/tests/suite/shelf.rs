@@ -56,7 +56,7 @@ fn scattered(problem: &Problem) -> Vec<Place> {
     let place = |i: usize| Place {
         // Most are in the first part, as where a collection has grown.
         alive: [0, 0, 0, 1, 0, 2, 0, 0, 3, 0][i * 31 % 10],
-        dead: [i % 3 == 0, i % 7 == 0, i % 5 == 0, false],
+        dead: [i.is_multiple_of(3), i.is_multiple_of(7), i.is_multiple_of(5), false],
     };
     (0..problem.ids.len()).map(place).collect()
 }

@@ -7,6 +7,7 @@
 
 mod cache;
 mod generations;
+mod interactions;
 mod items;
 mod ledger;
 mod postings;
@@ -39,9 +40,11 @@ const FAMILIES: [&str; 5] = [ITEMS, KEYS, CACHE, LEDGER, SETTINGS];
 
 /// Which items have which values, by `(field, block of ids, generation)`.
 const POSTINGS: &str = "postings";
+/// Who took what, and what of that could not be used.
+const INTERACTIONS: &str = "interactions";
 /// The tables that came later. A store that was made before one of them reads as if it were empty; it is
 /// made when the store is next opened for writing. A new table is added here and needs nothing else.
-const LATER: [&str; 1] = [POSTINGS];
+const LATER: [&str; 2] = [POSTINGS, INTERACTIONS];
 
 const FORMAT: &[u8] = b"format";
 const CURRENT: &[u8] = b"current";
@@ -50,6 +53,9 @@ const WRITING: &[u8] = b"writing";
 
 /// The version of everything in the store: key layouts and values.
 pub(super) const FORMAT_VERSION: u32 = 1;
+
+/// A key and its value, as RocksDB hands them over.
+type Pair = (Box<[u8]>, Box<[u8]>);
 
 /// The database of one collection.
 pub(super) struct Store {
@@ -125,7 +131,7 @@ impl Store {
         &self,
         family: &str,
         options: ReadOptions,
-    ) -> Result<impl Iterator<Item = Result<(Box<[u8]>, Box<[u8]>), Error>> + use<'_>, Error> {
+    ) -> Result<impl Iterator<Item = Result<Pair, Error>> + use<'_>, Error> {
         let table = self.readable(family)?;
         let rows = table.map(|table| self.db.iterator_cf_opt(table, options, IteratorMode::Start));
         Ok(rows.into_iter().flatten().map(|row| row.map_err(|e| self.failed(e))))
