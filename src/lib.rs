@@ -17,7 +17,9 @@
 pub mod catalogue;
 pub mod collection;
 pub mod encode;
+mod hex;
 pub mod search;
+pub mod taste;
 pub mod words;
 
 pub use catalogue::picture::PictureLimits;
