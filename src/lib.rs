@@ -17,6 +17,7 @@
 pub mod catalogue;
 pub mod collection;
 pub mod encode;
+pub mod exchange;
 pub mod search;
 pub mod words;
 
@@ -24,7 +25,9 @@ pub use catalogue::picture::PictureLimits;
 pub use catalogue::{Item, Rejection};
 pub use collection::{Collection, Indexer, Progress, Report, StoredItem};
 pub use encode::{Embedding, Modality};
-pub use search::{Aspect, Fusion, Hit, Hits, Part, Query, Ranking, Receipt, Term};
+pub use search::{
+    Aspect, Duplicates, Fusion, Hit, Hits, Part, Query, Ranking, Receipt, Similar, Term,
+};
 pub use words::Spelling;
 
 /// The README's example, compiled with the tests.

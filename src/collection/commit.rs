@@ -11,9 +11,8 @@ use super::encoders::Encoders;
 use super::intake::Intake;
 use super::layout::Layout;
 use super::manifest::{EncoderEntry, Manifest, SegmentEntry, StoredItem};
-use super::pipeline::hash;
 use super::report::{GraphProgress, Progress, Report};
-use super::store::{Cached, ContentHash, Store};
+use super::store::{Cached, Store};
 use super::words::Rewording;
 use super::work::{Embedded, Outcome};
 use crate::catalogue::Rejection;
@@ -210,7 +209,7 @@ impl<'a> Commit<'a> {
         let mut vectors = 0;
         for row in self.store.items::<StoredItem>(self.generation)? {
             let (id, _, stored) = row?;
-            let Some(content) = content(&stored, encoder.modality) else { continue };
+            let Some(content) = stored.content(encoder.modality) else { continue };
             if let Some(Cached::Embedding(vector)) = self.store.cached(&fingerprint, &content)? {
                 writer.push(id, &vector)?;
                 vectors += 1;
@@ -228,14 +227,6 @@ impl<'a> Commit<'a> {
             ControlFlow::Continue(())
         })?;
         Ok(Some(SegmentEntry { file, vectors, encoder }))
-    }
-}
-
-/// The hash of what an encoder of this modality reads of an item.
-fn content(stored: &StoredItem, modality: Modality) -> Option<ContentHash> {
-    match modality {
-        Modality::Image => stored.picture.as_ref().and_then(|picture| picture.content_hash()),
-        Modality::Text => (!stored.text.is_empty()).then(|| hash(stored.text.as_bytes())),
     }
 }
 

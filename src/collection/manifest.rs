@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::pipeline::hash;
 use super::store::ContentHash;
 use crate::catalogue::Item;
 use crate::encode::{Encoder, Fingerprint, Modality};
@@ -109,6 +110,14 @@ pub struct StoredItem {
 impl StoredItem {
     pub(super) fn new(item: Item, picture: Option<PictureRecord>) -> Self {
         StoredItem { key: item.key, row: item.row, fields: item.fields, text: item.text, picture }
+    }
+
+    /// The hash of what an encoder of this modality reads of the item.
+    pub(crate) fn content(&self, modality: Modality) -> Option<ContentHash> {
+        match modality {
+            Modality::Image => self.picture.as_ref().and_then(|picture| picture.content_hash()),
+            Modality::Text => (!self.text.is_empty()).then(|| hash(self.text.as_bytes())),
+        }
     }
 
     /// Whether both are the same to whoever searches: where a row or a file's clock has moved, nothing

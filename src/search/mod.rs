@@ -10,16 +10,21 @@ mod aspect;
 mod best;
 mod candidates;
 mod column;
+mod duplicates;
 mod fusion;
 mod hit;
+mod many;
 mod query;
 mod ranks;
+mod similar;
 
 pub use algebra::ExpressionError;
 pub use aspect::Aspect;
+pub use duplicates::{Cluster, Duplicates, Member};
 pub use fusion::Fusion;
 pub use hit::{Bm25, Hit, Hits, Part, Ranking, Receipt};
 pub use query::{Query, Term};
+pub use similar::{Similar, SimilarTo};
 
 use std::path::PathBuf;
 
