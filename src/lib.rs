@@ -18,7 +18,9 @@ pub mod catalogue;
 pub mod collection;
 pub mod encode;
 pub mod exchange;
+mod hex;
 pub mod search;
+pub mod taste;
 pub mod words;
 
 pub use catalogue::picture::PictureLimits;

@@ -26,6 +26,20 @@ pub enum Role {
     Price,
     /// A part of the product's sentence.
     Text,
+    /// Who took an item.
+    User,
+    /// The item that was taken.
+    Item,
+    /// When.
+    Time,
+    /// How well it was liked.
+    Rating,
+    /// How much it counts.
+    Weight,
+    /// Whether it is for training, validation or test.
+    Split,
+    /// What was written about it.
+    Review,
 }
 
 impl fmt::Display for Role {
@@ -37,6 +51,13 @@ impl fmt::Display for Role {
             Role::Group => "group",
             Role::Price => "price",
             Role::Text => "text",
+            Role::User => "user",
+            Role::Item => "item",
+            Role::Time => "time",
+            Role::Rating => "rating",
+            Role::Weight => "weight",
+            Role::Split => "split",
+            Role::Review => "review",
         })
     }
 }
@@ -125,7 +146,8 @@ impl Columns {
     }
 }
 
-fn choose(
+/// The column for a role: the wished one, or else the first of the `usual` that is there and not taken.
+pub(crate) fn choose(
     all: &[String],
     role: Role,
     wish: &Option<String>,

@@ -19,6 +19,7 @@ mod location;
 mod opening;
 mod options;
 pub mod picture;
+mod records;
 mod rows;
 mod source;
 mod text;
@@ -31,12 +32,15 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub(crate) use columns::choose;
 pub use columns::{Chosen, Columns, Role, Why};
 pub use dialect::{Dialect, Format};
 pub use error::Error;
 pub use fetch::FetchOptions;
 pub use options::CatalogueOptions;
+pub(crate) use records::Records;
 pub use rows::Catalogue;
+pub(crate) use rows::first_text;
 pub(crate) use walk::is_picture_name;
 
 /// One product, as the catalogue describes it. Its picture has been located, not yet opened.

@@ -20,7 +20,7 @@ use super::{CatalogueOptions, Columns, Dialect, Entry, Error, Format, Item, Reje
 pub(super) const LONGEST_ROW: u64 = 16 << 20;
 
 /// So many rows of JSON are looked at for the names of their fields.
-const SAMPLE: usize = 100;
+pub(super) const SAMPLE: usize = 100;
 
 /// A row as its format gives it: its fields, or why it has none.
 pub(super) struct Row {
@@ -243,7 +243,7 @@ impl Iterator for Catalogue {
 }
 
 /// The first rows; an error if there are none, or if not even the first can be read.
-fn sample(
+pub(super) fn sample(
     rows: &mut impl Iterator<Item = Result<Row, Error>>,
     most: usize,
     none: impl FnOnce() -> Error,
@@ -253,7 +253,7 @@ fn sample(
 }
 
 /// The names of the sampled rows' fields, in the order of their first appearance.
-fn names_of(rows: &VecDeque<Result<Row, Error>>) -> Vec<String> {
+pub(super) fn names_of(rows: &VecDeque<Result<Row, Error>>) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for fields in rows.iter().flatten().filter_map(|row| row.fields.as_ref().ok()) {
         for name in fields.keys() {
@@ -279,7 +279,7 @@ fn key(fields: &Map<String, Value>, column: &str) -> Result<String, String> {
 }
 
 /// The text of a cell that is not blank, or of the first of several.
-fn first_text(value: &Value) -> Option<String> {
+pub(crate) fn first_text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
         Value::Number(number) => Some(number.to_string()),

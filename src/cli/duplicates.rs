@@ -78,7 +78,11 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
         }
     }
     let words = Words::of(&collection);
-    if common.json { print_json(&found)? } else { print_csv(&found, &words)? }
+    if common.json {
+        print_json(&found)?
+    } else {
+        print_csv(&found, &words)?
+    }
     if let Some(path) = &args.html {
         write_sheet(path, &found, &words, args.threshold)?;
     }
@@ -119,7 +123,11 @@ fn print_json(found: &[Shown]) -> Result<(), Box<dyn Error>> {
             json!({"key": item.key, "similarity": member.similarity, "same": member.same, "fields": item.fields})
         });
         let items: Vec<_> = items.collect();
-        writeln!(out, "{}", json!({"cluster": number + 1, "by": cluster.modality, "items": items}))?;
+        writeln!(
+            out,
+            "{}",
+            json!({"cluster": number + 1, "by": cluster.modality, "items": items})
+        )?;
     }
     Ok(())
 }
@@ -130,7 +138,8 @@ fn write_sheet(
     words: &Words,
     threshold: f32,
 ) -> Result<(), Box<dyn Error>> {
-    let about = format!("{} clusters from a cosine of {threshold} on, the largest first", found.len());
+    let about =
+        format!("{} clusters from a cosine of {threshold} on, the largest first", found.len());
     let clusters: String = found
         .iter()
         .enumerate()
@@ -139,17 +148,18 @@ fn write_sheet(
                 Modality::Image => "one look",
                 Modality::Text => "one meaning",
             };
-            let cards: String = items.iter().map(|(member, item)| card(member, item, words)).collect();
+            let cards = items.iter().zip(1..);
+            let cards: String = cards.map(|(item, place)| card(place, item, words)).collect();
             format!("<h2>{}: {} items of {by}</h2>\n<ol>\n{cards}</ol>\n", number + 1, items.len())
         })
         .collect();
-    let page = sheet::bare_page("Duplicates", &about, &clusters);
+    let page = sheet::listing("Duplicates", &about, &clusters);
     fs::write(path, page)
         .map_err(|e| format!("cannot write the contact sheet {}: {e}", path.display()).into())
 }
 
-fn card(member: &Member, item: &StoredItem, words: &Words) -> String {
-    let same = if member.same { "the same" } else { "" };
-    let note = format!("{same} <b>{:.3}</b>", member.similarity);
-    sheet::bare_card(item, &note, words)
+fn card(place: usize, (member, item): &(Member, StoredItem), words: &Words) -> String {
+    let same = if member.same { "the same, " } else { "" };
+    let below = format!("<p class=\"score\">{same}<b>{:.3}</b></p>", member.similarity);
+    sheet::figure(place, item, &below, words)
 }

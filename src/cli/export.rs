@@ -14,10 +14,8 @@ use super::{Common, Outcome};
 /// Vectors go into .npy files with the items' numbers beside them, or into Parquet; the items into JSON lines,
 /// by ascending number; which encoder made the vectors into manifest.json. `lookalike import` reads it back.
 #[derive(clap::Args)]
-#[command(
-    after_help = "Example:\n  lookalike export shop.lookalike vectors/\n  \
-                  python3 -c 'import numpy; print(numpy.load(\"vectors/text.npy\").shape)'"
-)]
+#[command(after_help = "Example:\n  lookalike export shop.lookalike vectors/\n  \
+                  python3 -c 'import numpy; print(numpy.load(\"vectors/text.npy\").shape)'")]
 pub struct Args {
     /// The collection
     collection: PathBuf,

@@ -1,14 +1,22 @@
 //! The command line: one file a command, each from arguments through the library to print.
 
+mod duplicates;
+mod evaluate;
+mod export;
 mod index;
 mod info;
+mod interactions;
 mod ledger;
 mod models;
+mod queries;
 mod remote;
 mod search;
 mod sheet;
 mod shell;
+mod similar;
 mod table;
+mod taste;
+mod terms;
 mod verify;
 mod words;
 
@@ -70,6 +78,11 @@ impl Common {
 enum Command {
     Index(index::Args),
     Search(search::Args),
+    Similar(similar::Args),
+    Duplicates(duplicates::Args),
+    Export(export::Args),
+    Interactions(interactions::Args),
+    Evaluate(evaluate::Args),
     Ledger(ledger::Args),
     Info(info::Args),
     Verify(verify::Args),
@@ -87,6 +100,11 @@ pub fn run(cli: Cli) -> ExitCode {
     let outcome = use_threads(common.threads).and_then(|()| match &cli.command {
         Command::Index(args) => index::run(args, common),
         Command::Search(args) => search::run(args, common),
+        Command::Similar(args) => similar::run(args, common),
+        Command::Duplicates(args) => duplicates::run(args, common),
+        Command::Export(args) => export::run(args, common),
+        Command::Interactions(args) => interactions::run(args, common),
+        Command::Evaluate(args) => evaluate::run(args, common),
         Command::Ledger(args) => ledger::run(args, common),
         Command::Info(args) => info::run(args, common),
         Command::Verify(args) => verify::run(args, common),

@@ -122,7 +122,10 @@ impl Rows {
                 ];
                 Ok(Rows::Parquet(Box::new(Table::create(path, &columns)?)))
             }
-            _ => Err(format!("{}: the name must end with .csv, .jsonl or .parquet", path.display()).into()),
+            _ => {
+                Err(format!("{}: the name must end with .csv, .jsonl or .parquet", path.display())
+                    .into())
+            }
         }
     }
 

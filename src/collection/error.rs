@@ -168,9 +168,21 @@ pub enum Error {
     /// A network failed.
     #[error(transparent)]
     Encode(#[from] encode::Error),
-    /// A file of vectors could not be read or written.
+    /// A file of vectors is not as it was written.
+    #[error(
+        "{path} is damaged: {fault}; restore it from a copy, or have `lookalike compact` make it anew: nothing is \
+         embedded again for that",
+        path = path.display()
+    )]
+    DamagedVectors {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: lookalike_index::Fault,
+    },
+    /// A file of vectors could not be read.
     #[error(transparent)]
-    Segment(#[from] lookalike_index::Error),
+    Segment(lookalike_index::Error),
     /// A file of vectors could not be written.
     #[error(transparent)]
     Write(#[from] lookalike_index::WriteError),
@@ -194,4 +206,15 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
+}
+
+impl From<lookalike_index::Error> for Error {
+    fn from(error: lookalike_index::Error) -> Self {
+        match error {
+            lookalike_index::Error::Corrupted { path, fault } => {
+                Error::DamagedVectors { path, fault }
+            }
+            error => Error::Segment(error),
+        }
+    }
 }

@@ -11,26 +11,33 @@ mod error;
 mod freshness;
 mod indexer;
 mod intake;
+mod interactions;
 mod layout;
 mod manifest;
 mod pipeline;
 mod readers;
 mod report;
+mod revision;
 mod store;
+mod tiers;
+mod trust;
+mod upkeep;
 mod verify;
 mod words;
 mod work;
+mod writer;
 
 use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
-use lookalike_index::{Segment, Shelf};
+use lookalike_index::{RowSet, Segment, Shelf};
 
 pub use error::Error;
 pub use indexer::Indexer;
-pub use manifest::{EncoderEntry, Manifest, PictureRecord, SegmentEntry, StoredItem};
-pub use report::{Busy, GraphProgress, Progress, Report};
+pub use interactions::{Interaction, InteractionReport, InteractionRow, Purpose};
+pub use manifest::{Dead, EncoderEntry, Manifest, PictureRecord, SegmentEntry, StoredItem};
+pub use report::{Busy, Compaction, GraphProgress, Progress, Removal, Report};
 pub use verify::Soundness;
 
 use crate::catalogue::Rejection;
@@ -81,7 +88,7 @@ impl Collection {
             .ok_or_else(|| Error::Unpublished { path: layout.root().to_owned() })?;
         let shelf = |modality| {
             let encoder = manifest.encoder(modality)?;
-            Some(open_shelf(layout, &manifest, encoder).map(|shelf| (modality, shelf)))
+            Some(open_shelf(layout, &store, &manifest, encoder).map(|shelf| (modality, shelf)))
         };
         let vectors = Modality::ALL.into_iter().filter_map(shelf).collect::<Result<_, _>>()?;
         let words = words::open_words(layout, &manifest)?;
@@ -144,6 +151,12 @@ impl Collection {
         Ok(all.map(|row| row.map(|(id, _, stored)| (id, stored))))
     }
 
+    /// The number of every item, ascending.
+    pub fn item_numbers(&self) -> Result<impl Iterator<Item = Result<u32, Error>>, Error> {
+        let all = self.store.items::<serde::de::IgnoredAny>(self.manifest.generation)?;
+        Ok(all.map(|row| row.map(|(id, _, _)| id)))
+    }
+
     /// What the run that published this generation could not use, and why, in the catalogue's order.
     pub fn ledger(&self) -> Result<impl Iterator<Item = Result<Rejection, Error>>, Error> {
         self.store.ledger(self.manifest.generation)
@@ -174,13 +187,21 @@ fn again<T>(open: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
 /// The vectors that `encoder` made, as `manifest` publishes them.
 fn open_shelf(
     layout: &Layout,
+    store: &Store,
     manifest: &Manifest,
     encoder: &EncoderEntry,
 ) -> Result<Shelf, Error> {
-    let open = |entry| Ok((open_segment(layout, entry)?, None));
-    let segments =
-        manifest.segments(encoder.modality).map(open).collect::<Result<Vec<_>, Error>>()?;
-    Ok(Shelf::new(encoder.dimension, segments)?)
+    let parts = manifest.segments(encoder.modality).map(|entry| open_part(layout, store, entry));
+    Ok(Shelf::new(encoder.dimension, parts.collect::<Result<Vec<_>, _>>()?)?)
+}
+
+/// A published file of vectors, with its dead rows.
+fn open_part(
+    layout: &Layout,
+    store: &Store,
+    entry: &SegmentEntry,
+) -> Result<(Segment, RowSet), Error> {
+    Ok((open_segment(layout, entry)?, store.dead(entry)?))
 }
 
 fn open_segment(layout: &Layout, entry: &SegmentEntry) -> Result<Segment, Error> {

@@ -8,9 +8,9 @@ use lookalike_index::Shelf;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::Error;
 use super::npy::NpyWriter;
 use super::table::{Cell, Table};
-use super::Error;
 use crate::collection::{Collection, EncoderEntry, StoredItem};
 use crate::encode::Modality;
 
@@ -75,7 +75,11 @@ pub(super) struct Line {
 
 impl Collection {
     /// Writes everything that is published into a folder, which must be empty or not there.
-    pub fn export(&self, folder: impl AsRef<Path>, format: VectorFormat) -> Result<Exported, Error> {
+    pub fn export(
+        &self,
+        folder: impl AsRef<Path>,
+        format: VectorFormat,
+    ) -> Result<Exported, Error> {
         let folder = folder.as_ref();
         let io = |path: &Path| {
             let path = path.to_owned();

@@ -28,7 +28,12 @@ pub(super) struct NpyWriter {
 impl NpyWriter {
     /// An array of `rows` numbers, or of so many rows of `width` numbers. `kind` is NumPy's name for the
     /// numbers, `<f4` or `<u4`.
-    pub fn create(path: &Path, kind: &str, rows: usize, width: Option<usize>) -> Result<Self, Error> {
+    pub fn create(
+        path: &Path,
+        kind: &str,
+        rows: usize,
+        width: Option<usize>,
+    ) -> Result<Self, Error> {
         let shape = width.map_or(format!("{rows},"), |width| format!("{rows}, {width}"));
         let header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({shape}), }}");
         let start = MAGIC.len() + 4;
@@ -97,7 +102,9 @@ impl NpyReader {
         let (kind, rows, width) = understood(&header).map_err(malformed)?;
         let size = kind.bytes as u64 * width as u64;
         if rows.checked_mul(size).and_then(|size| size.checked_add(start)) != Some(length) {
-            let reason = format!("has not the length that its shape of {rows} x {width} takes: save it again");
+            let reason = format!(
+                "has not the length that its shape of {rows} x {width} takes: save it again"
+            );
             return Err(malformed(reason));
         }
         let row = vec![0; kind.bytes * width];
@@ -199,9 +206,9 @@ fn understood(header: &str) -> Result<(Kind, u64, usize), String> {
         return Err("is stored column by column: save numpy.ascontiguousarray of it".to_owned());
     }
     let shape = after("shape").and_then(|shape| shape.strip_prefix('(')?.split(')').next());
-    let sizes = shape.ok_or_else(garbled)?.split(',').map(str::trim).filter(|size| !size.is_empty());
-    let sizes: Vec<u64> =
-        sizes.map(str::parse).collect::<Result<_, _>>().map_err(|_| garbled())?;
+    let sizes =
+        shape.ok_or_else(garbled)?.split(',').map(str::trim).filter(|size| !size.is_empty());
+    let sizes: Vec<u64> = sizes.map(str::parse).collect::<Result<_, _>>().map_err(|_| garbled())?;
     match sizes[..] {
         [rows] => Ok((kind, rows, 1)),
         [rows, width] if (1..=WIDEST as u64).contains(&width) => Ok((kind, rows, width as usize)),
@@ -223,7 +230,8 @@ mod tests {
     }
 
     fn file(kind: &str, order: &str, shape: &str, numbers: &[u8]) -> Vec<u8> {
-        let header = format!("{{'descr': '{kind}', 'fortran_order': {order}, 'shape': ({shape}), }}\n");
+        let header =
+            format!("{{'descr': '{kind}', 'fortran_order': {order}, 'shape': ({shape}), }}\n");
         let length = (header.len() as u16).to_le_bytes();
         [&MAGIC[..], &[1, 0], &length, header.as_bytes(), numbers].concat()
     }
@@ -249,7 +257,10 @@ mod tests {
         let sound = file("<f4", "False", "1, 1", &[0; 4]);
         assert!(read(&sound).is_ok());
         for (bytes, told) in [
-            (b"PK\x03\x04 an archive".to_vec(), "a.npy is no .npy file: save it with numpy.save, without pickle"),
+            (
+                b"PK\x03\x04 an archive".to_vec(),
+                "a.npy is no .npy file: save it with numpy.save, without pickle",
+            ),
             (sound[..5].to_vec(), "a.npy is no .npy file: save it with numpy.save, without pickle"),
             (
                 sound[..sound.len() - 1].to_vec(),
@@ -267,8 +278,14 @@ mod tests {
                 file("<f4", "True", "1, 1", &[0; 4]),
                 "a.npy is stored column by column: save numpy.ascontiguousarray of it",
             ),
-            (file("<f4", "False", "1, 1, 1", &[0; 4]), "a.npy has the shape [1, 1, 1]: save one row a vector"),
-            (file("<f4", "False", "x", &[0; 4]), "a.npy has a header that NumPy does not write: save it again"),
+            (
+                file("<f4", "False", "1, 1, 1", &[0; 4]),
+                "a.npy has the shape [1, 1, 1]: save one row a vector",
+            ),
+            (
+                file("<f4", "False", "x", &[0; 4]),
+                "a.npy has a header that NumPy does not write: save it again",
+            ),
         ] {
             assert_eq!(read(&bytes).unwrap_err(), told);
         }

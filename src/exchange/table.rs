@@ -41,7 +41,8 @@ impl Table {
     /// A table with these columns, each by its name and an example of its cells.
     pub fn create(path: impl Into<PathBuf>, columns: &[(&str, Cell)]) -> Result<Self, Error> {
         let path = path.into();
-        let file = File::create(&path).map_err(|source| Error::Io { path: path.clone(), source })?;
+        let file =
+            File::create(&path).map_err(|source| Error::Io { path: path.clone(), source })?;
         let fields: String = columns.iter().map(|(name, cell)| cell.field(name)).collect();
         let open = || {
             let schema = parse_message_type(&format!("message table {{ {fields} }}"))?;
@@ -112,10 +113,7 @@ impl Cell {
     }
 }
 
-fn write_column(
-    column: &mut SerializedColumnWriter,
-    cells: Vec<Cell>,
-) -> Result<(), ParquetError> {
+fn write_column(column: &mut SerializedColumnWriter, cells: Vec<Cell>) -> Result<(), ParquetError> {
     let (mut texts, mut numbers, mut floats) = (Vec::new(), Vec::new(), Vec::new());
     // Of each value of a vector: whether it goes on with the row (1) or begins it (0).
     let mut levels: Option<Vec<i16>> = None;

@@ -72,7 +72,7 @@ impl<'a> Ask<'a> {
         }
         let whom = match &first.source {
             Source::Vectors { vectors, .. } => {
-                Whom::Vectors { asked: weighted_sum(parts), vectors: *vectors }
+                Whom::Vectors { asked: weighted_sum(parts), vectors }
             }
             Source::Words(_) => Whom::Words(best_first(weighted_words(parts))),
         };

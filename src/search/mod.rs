@@ -221,14 +221,10 @@ impl Collection {
             (Term::Embedding { modality, embedding, .. }, aspect) if aspect == *modality => {
                 (*modality, embedding.clone())
             }
-            (Term::Item(_), Aspect::Image | Aspect::Text) => {
-                let modality =
-                    if aspect == Modality::Image { Modality::Image } else { Modality::Text };
-                let Some(id) = named else { return Ok(None) };
-                match self.embedding(id, modality)? {
-                    Some(embedding) => (modality, embedding),
-                    None => return Ok(None),
-                }
+            (Term::Item(_), aspect) => {
+                let Some((id, modality)) = named.zip(aspect.modality()) else { return Ok(None) };
+                let Some(embedding) = self.embedding(id, modality)? else { return Ok(None) };
+                (modality, embedding)
             }
             _ => return Ok(None),
         };
