@@ -17,6 +17,7 @@
 pub mod catalogue;
 pub mod collection;
 pub mod encode;
+pub mod exchange;
 mod hex;
 pub mod search;
 mod spelling;
@@ -27,7 +28,9 @@ pub use catalogue::picture::PictureLimits;
 pub use catalogue::{Item, Rejection};
 pub use collection::{Collection, Indexer, Progress, Report, StoredItem};
 pub use encode::{Embedding, Modality};
-pub use search::{Aspect, Filter, Fusion, Hit, Hits, Part, Query, Ranking, Receipt, Term};
+pub use search::{
+    Aspect, Duplicates, Filter, Fusion, Hit, Hits, Part, Query, Ranking, Receipt, Similar, Term,
+};
 pub use words::Spelling;
 
 /// The README's example, compiled with the tests.

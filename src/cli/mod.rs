@@ -1,16 +1,20 @@
 //! The command line: one file a command, each from arguments through the library to print.
 
+mod duplicates;
 mod evaluate;
+mod export;
 mod fields;
 mod index;
 mod info;
 mod interactions;
 mod ledger;
 mod models;
+mod queries;
 mod remote;
 mod search;
 mod sheet;
 mod shell;
+mod similar;
 mod table;
 mod taste;
 mod terms;
@@ -75,6 +79,9 @@ impl Common {
 enum Command {
     Index(index::Args),
     Search(search::Args),
+    Similar(similar::Args),
+    Duplicates(duplicates::Args),
+    Export(export::Args),
     Fields(fields::Args),
     Interactions(interactions::Args),
     Evaluate(evaluate::Args),
@@ -95,6 +102,9 @@ pub fn run(cli: Cli) -> ExitCode {
     let outcome = use_threads(common.threads).and_then(|()| match &cli.command {
         Command::Index(args) => index::run(args, common),
         Command::Search(args) => search::run(args, common),
+        Command::Similar(args) => similar::run(args, common),
+        Command::Duplicates(args) => duplicates::run(args, common),
+        Command::Export(args) => export::run(args, common),
         Command::Fields(args) => fields::run(args, common),
         Command::Interactions(args) => interactions::run(args, common),
         Command::Evaluate(args) => evaluate::run(args, common),

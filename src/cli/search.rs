@@ -16,7 +16,7 @@ use serde_json::json;
 use super::table::{Heading, Table};
 use super::terms::{Terms, Weighing};
 use super::words::Words;
-use super::{Common, NOTHING, Outcome, remark, sheet};
+use super::{Common, NOTHING, Outcome, queries, remark, sheet};
 use narrow::Narrowing;
 pub use narrow::counts;
 
@@ -32,7 +32,8 @@ pub use narrow::counts;
                   lookalike search shop.lookalike --item SKU123 --text-weight 0   # by looks alone\n  \
                   lookalike search shop.lookalike --words \"nvay sho\" --typo --as-you-type\n  \
                   lookalike search shop.lookalike --item SKU123 --side-by-side --html hits.html\n  \
-                  lookalike search shop.lookalike shirt --where 'price < 30 and not sold_out' --group-by item_group_id")]
+                  lookalike search shop.lookalike shirt --where 'price < 30 and not sold_out' --group-by item_group_id\n  \
+                  lookalike search shop.lookalike --queries queries.jsonl > answers.jsonl")]
 pub struct Args {
     /// The collection
     collection: PathBuf,
@@ -65,6 +66,9 @@ pub type Answer = (Option<Aspect>, Hits);
 pub fn run(args: &Args, common: &Common) -> Outcome {
     let query = args.query()?;
     let collection = Collection::open(&args.collection)?.with_models(common.models()?);
+    if let Some(file) = &args.terms.queries {
+        return queries::run(&collection, &query, file, common);
+    }
     let start = Instant::now();
     let has_terms = query.terms().next().is_some();
     let answers: Vec<Answer> = if args.weighing.side_by_side() && has_terms {

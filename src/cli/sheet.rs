@@ -44,11 +44,20 @@ pub fn page(query: &Query, answers: &[Answer], collection: &Collection, words: &
         [_] => lists,
         _ => format!("<div class=\"columns\">\n{lists}</div>\n"),
     };
+    document(&heading, &format!("<div class=\"asked\">{pictures}</div>\n"), &about, &lists)
+}
+
+/// A page of lists that answers no query; `about` is words, `lists` are elements.
+pub fn listing(heading: &str, about: &str, lists: &str) -> String {
+    document(&escape(heading), "", &escape(about), lists)
+}
+
+fn document(heading: &str, asked: &str, about: &str, lists: &str) -> String {
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n<title>{heading}</title>\n\
          <style>\n{STYLE}</style>\n</head>\n<body>\n<h1>{heading}</h1>\n\
-         <div class=\"asked\">{pictures}</div>\n<p class=\"about\">{about}</p>\n\
+         {asked}<p class=\"about\">{about}</p>\n\
          {lists}</body>\n</html>\n"
     )
 }
@@ -114,12 +123,7 @@ fn asked_picture(term: &Term, weight: f32, collection: &Collection) -> Option<St
 }
 
 fn card(place: usize, hit: &Hit, fusion: Fusion, words: &Words) -> String {
-    let title = escape(&words.title(&hit.item));
-    let picture = hit.item.picture.as_ref().and_then(|picture| thumbnail(&picture.path));
-    let picture = match picture {
-        Some(source) => format!("<img src=\"{source}\" alt=\"{title}\">"),
-        None => format!("<div class=\"blank\">{title}</div>"),
-    };
+    let bars: String = hit.receipt.parts.iter().map(|part| bar(part, fusion)).collect();
     let group = hit.group.as_ref().map_or(String::new(), |group| {
         format!("<p class=\"key\">best of {} with {}</p>", group.count, escape(&group.value))
     });
@@ -128,12 +132,22 @@ fn card(place: usize, hit: &Hit, fusion: Fusion, words: &Words) -> String {
         true => String::new(),
         false => format!("<p class=\"score\">score <b>{}</b></p>", score(hit.score, fusion)),
     };
-    let bars: String = hit.receipt.parts.iter().map(|part| bar(part, fusion)).collect();
+    let below = format!("{group}{bars}{score}");
+    figure(place, &hit.item, &below, words)
+}
+
+/// An item's picture with its place, its name, and elements of what there is to say of it.
+pub fn figure(place: usize, item: &StoredItem, below: &str, words: &Words) -> String {
+    let title = escape(&words.title(item));
+    let picture = item.picture.as_ref().and_then(|picture| thumbnail(&picture.path));
+    let picture = match picture {
+        Some(source) => format!("<img src=\"{source}\" alt=\"{title}\">"),
+        None => format!("<div class=\"blank\">{title}</div>"),
+    };
     format!(
         "<li><figure>{picture}<figcaption><p class=\"name\"><b>{place}</b> {title}</p>\
-         <p class=\"key\">{}</p>{group}{bars}{score}\
-         </figcaption></figure></li>\n",
-        escape(&words.subtitle(&hit.item)),
+         <p class=\"key\">{}</p>{below}</figcaption></figure></li>\n",
+        escape(&words.subtitle(item)),
     )
 }
 

@@ -29,6 +29,14 @@ pub struct Terms {
     /// Words to have, as they are written
     #[arg(long, short, value_name = "WORDS")]
     words: Vec<String>,
+    /// A file of queries, `-` for standard input: a text a line, or JSON lines such as {"id": 1, "text": "red",
+    /// "image": "a.jpg", "item": "SKU1", "words": "wool", "query": "red - blue", "top": 5}
+    ///
+    /// The answers come as JSON lines in the same order, `{"id": 1, "hits": [...]}`, or `{"id": 1, "error":
+    /// "..."}`, which makes the exit status 3. Each query has what it needs of `top`, `exact`,
+    /// `image_weight`, `text_weight` and `words_weight`, and the rest from the options.
+    #[arg(long, value_name = "FILE", env = "LOOKALIKE_QUERIES", conflicts_with_all = ["expression", "text", "image", "item", "words", "html"])]
+    pub queries: Option<PathBuf>,
 }
 
 /// How the parts of a query are weighed and put together.

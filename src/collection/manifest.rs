@@ -147,7 +147,7 @@ impl StoredItem {
     }
 
     /// The hash of what an encoder of this modality reads of the item.
-    pub(super) fn content(&self, modality: Modality) -> Option<ContentHash> {
+    pub(crate) fn content(&self, modality: Modality) -> Option<ContentHash> {
         match modality {
             Modality::Image => self.picture.as_ref().and_then(|picture| picture.content_hash()),
             Modality::Text => (!self.text.is_empty()).then(|| hash(self.text.as_bytes())),

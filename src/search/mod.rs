@@ -12,19 +12,23 @@ mod best;
 mod candidates;
 mod column;
 mod diversity;
+mod duplicates;
 mod facet;
 mod filter;
 mod fusion;
 mod group;
 mod hit;
 mod listing;
+mod many;
 mod narrowing;
 mod plan;
 mod query;
 mod ranks;
+mod similar;
 
 pub use algebra::ExpressionError;
 pub use aspect::Aspect;
+pub use duplicates::{Cluster, Duplicates, Member};
 pub use facet::{Facet, FacetValue};
 pub use filter::{Comparison, Filter, FilterError, Literal};
 pub use fusion::Fusion;
@@ -32,6 +36,7 @@ pub use group::Group;
 pub use hit::{Bm25, Hit, Hits, Part, Ranking, Receipt};
 pub use plan::{How, Plan};
 pub use query::{Query, Term};
+pub use similar::{Similar, SimilarTo};
 
 use std::path::PathBuf;
 

@@ -2,6 +2,8 @@
 
 use std::cell::RefCell;
 
+use rayon::prelude::*;
+
 use super::curve::{self, CurvePoint};
 use super::layout::{GraphLayout, View};
 use super::walk::{Reach, Scratch, walk};
@@ -98,5 +100,18 @@ impl Neighbours for Graph<'_> {
             // A search within a search of the same thread, as work stealing may bring about.
             Err(_) => self.search_with(&mut Scratch::default(), query, k, options),
         })
+    }
+
+    /// Where every row is to be looked at, the queries share each pass.
+    fn search_batch(
+        &self,
+        queries: &[&[f32]],
+        k: usize,
+        options: &SearchOptions,
+    ) -> Result<Vec<Answer>, QueryError> {
+        if options.exact {
+            return Exact::new(self.vectors).search_batch(queries, k, options);
+        }
+        queries.par_iter().map(|query| self.search(query, k, options)).collect()
     }
 }
