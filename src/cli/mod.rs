@@ -3,6 +3,7 @@
 mod duplicates;
 mod evaluate;
 mod export;
+mod import;
 mod index;
 mod info;
 mod interactions;
@@ -81,6 +82,7 @@ enum Command {
     Similar(similar::Args),
     Duplicates(duplicates::Args),
     Export(export::Args),
+    Import(import::Args),
     Interactions(interactions::Args),
     Evaluate(evaluate::Args),
     Ledger(ledger::Args),
@@ -103,6 +105,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Similar(args) => similar::run(args, common),
         Command::Duplicates(args) => duplicates::run(args, common),
         Command::Export(args) => export::run(args, common),
+        Command::Import(args) => import::run(args, common),
         Command::Interactions(args) => interactions::run(args, common),
         Command::Evaluate(args) => evaluate::run(args, common),
         Command::Ledger(args) => ledger::run(args, common),

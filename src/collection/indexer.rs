@@ -38,7 +38,7 @@ pub struct Indexer<'a> {
     pub(super) vectors: VectorOptions<'a>,
     prune: bool,
     change_encoder: bool,
-    notes: Map<String, Value>,
+    pub(super) notes: Map<String, Value>,
 }
 
 impl<'a> Indexer<'a> {

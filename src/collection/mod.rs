@@ -9,6 +9,7 @@ mod commit;
 mod encoders;
 mod error;
 mod freshness;
+mod import;
 mod indexer;
 mod intake;
 mod interactions;
@@ -34,9 +35,12 @@ use std::time::Duration;
 use lookalike_index::{RowSet, Segment, Shelf};
 
 pub use error::Error;
+pub use import::Import;
 pub use indexer::Indexer;
 pub use interactions::{Interaction, InteractionReport, InteractionRow, Purpose};
-pub use manifest::{Dead, EncoderEntry, Manifest, PictureRecord, SegmentEntry, StoredItem};
+pub use manifest::{
+    Dead, EncoderEntry, ImportedVector, Manifest, PictureRecord, SegmentEntry, StoredItem,
+};
 pub use report::{Busy, Compaction, GraphProgress, Progress, Removal, Report};
 pub use verify::Soundness;
 
