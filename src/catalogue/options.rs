@@ -49,6 +49,8 @@ pub struct CatalogueOptions {
     pub allow_outside: bool,
     /// Whether the row's number serves as key where no column does.
     pub number_keys: bool,
+    /// Whether a row may have neither text nor picture, as where something else is known of it.
+    pub bare: bool,
     /// Whether, in a bare folder of pictures, the words of a file's name are its text.
     pub text_from_names: bool,
 }
@@ -72,6 +74,7 @@ impl Default for CatalogueOptions {
             fetch: None,
             allow_outside: false,
             number_keys: false,
+            bare: false,
             text_from_names: false,
         }
     }

@@ -57,6 +57,8 @@ pub struct Catalogue {
     pictures: Whereabouts,
     /// Entries whose pictures may still be on their way.
     ahead: VecDeque<Result<Pending, Error>>,
+    /// Whether an item needs neither text nor picture.
+    bare: bool,
     /// Whether a product without a picture column has its picture under its key.
     picture_by_key: bool,
 }
@@ -90,6 +92,7 @@ impl Catalogue {
             separator: options.separator.clone(),
             pictures: Whereabouts::new(beside, options)?,
             ahead: VecDeque::new(),
+            bare: options.bare,
         })
     }
 
@@ -129,6 +132,7 @@ impl Catalogue {
             separator: options.separator.clone(),
             pictures,
             ahead: VecDeque::new(),
+            bare: options.bare,
             picture_by_key: false,
         })
     }
@@ -151,6 +155,19 @@ impl Catalogue {
             return Ok(Walk::new(path).count() as u64);
         }
         Ok(Opened::new(path, options)?.rows.count() as u64)
+    }
+
+    /// The next entry without one of its columns, and what stood there.
+    pub(crate) fn next_without(
+        &mut self,
+        column: &str,
+    ) -> Option<Result<(Entry, Option<Value>), Error>> {
+        let row = self.sampled.pop_front().or_else(|| self.rows.next())?;
+        Some(row.and_then(|mut row| {
+            let fields = row.fields.as_mut().ok();
+            let value = fields.and_then(|fields| fields.shift_remove(column));
+            Ok((self.begin(row)?.finish(self.bare), value))
+        }))
     }
 
     /// What a row turns into, but for a picture that has to be fetched.
@@ -178,9 +195,11 @@ impl Catalogue {
         let located = named.map(|name| self.pictures.find(&name)).transpose()?;
         let item = Item { key, row: number, fields, text, picture: None };
         Ok(match located {
-            None => Pending::Done(entry(item, Ok(None), None)),
-            Some(Found::Here(path)) => Pending::Done(entry(item, Ok(Some(path)), None)),
-            Some(Found::Nowhere(reason)) => Pending::Done(entry(item, Err(reason), None)),
+            None => Pending::Done(entry(item, Ok(None), None, self.bare)),
+            Some(Found::Here(path)) => Pending::Done(entry(item, Ok(Some(path)), None, self.bare)),
+            Some(Found::Nowhere(reason)) => {
+                Pending::Done(entry(item, Err(reason), None, self.bare))
+            }
             Some(Found::Coming(ticket)) => Pending::Waiting(Box::new(item), ticket),
         })
     }
@@ -194,30 +213,36 @@ enum Pending {
 }
 
 impl Pending {
-    fn finish(self) -> Entry {
+    fn finish(self, bare: bool) -> Entry {
         match self {
             Pending::Done(entry) => entry,
             Pending::Waiting(item, ticket) => match ticket.wait() {
-                Ok(Fetched { path, stale }) => entry(*item, Ok(Some(path)), stale),
-                Err(reason) => entry(*item, Err(reason), None),
+                Ok(Fetched { path, stale }) => entry(*item, Ok(Some(path)), stale, bare),
+                Err(reason) => entry(*item, Err(reason), None, bare),
             },
         }
     }
 }
 
 /// An item with its picture, or without the one that it should have; `flaw` is what else there is to tell.
-fn entry(item: Item, picture: Result<Option<PathBuf>, String>, flaw: Option<String>) -> Entry {
+fn entry(
+    item: Item,
+    picture: Result<Option<PathBuf>, String>,
+    flaw: Option<String>,
+    bare: bool,
+) -> Entry {
+    let nothing_else = item.text.is_empty() && !bare;
     let rejection = |item: &Item, reason, kept| {
         let key = Some(item.key.clone());
         Rejection { row: item.row, key, reason, kept }
     };
     match picture {
-        Err(reason) if item.text.is_empty() => Entry::Rejected(rejection(&item, reason, false)),
+        Err(reason) if nothing_else => Entry::Rejected(rejection(&item, reason, false)),
         Err(reason) => {
             let flaw = rejection(&item, reason, true);
             Entry::Item(item, Some(flaw))
         }
-        Ok(None) if item.text.is_empty() => {
+        Ok(None) if nothing_else => {
             let reason = "neither text nor picture: name its columns with --text and --picture";
             Entry::Rejected(rejection(&item, reason.to_owned(), false))
         }
@@ -238,7 +263,7 @@ impl Iterator for Catalogue {
             let pending = row.and_then(|row| self.begin(row));
             self.ahead.push_back(pending);
         }
-        self.ahead.pop_front().map(|pending| pending.map(Pending::finish))
+        self.ahead.pop_front().map(|pending| pending.map(|pending| pending.finish(self.bare)))
     }
 }
 

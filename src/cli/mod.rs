@@ -4,6 +4,7 @@ mod duplicates;
 mod evaluate;
 mod export;
 mod fields;
+mod import;
 mod index;
 mod info;
 mod interactions;
@@ -83,6 +84,7 @@ enum Command {
     Duplicates(duplicates::Args),
     Export(export::Args),
     Fields(fields::Args),
+    Import(import::Args),
     Interactions(interactions::Args),
     Evaluate(evaluate::Args),
     Ledger(ledger::Args),
@@ -106,6 +108,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Duplicates(args) => duplicates::run(args, common),
         Command::Export(args) => export::run(args, common),
         Command::Fields(args) => fields::run(args, common),
+        Command::Import(args) => import::run(args, common),
         Command::Interactions(args) => interactions::run(args, common),
         Command::Evaluate(args) => evaluate::run(args, common),
         Command::Ledger(args) => ledger::run(args, common),

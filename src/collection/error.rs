@@ -167,6 +167,18 @@ pub enum Error {
         /// What went wrong.
         source: crate::words::Error,
     },
+    /// The vectors were made elsewhere, and nothing can be embedded like them.
+    #[error(
+        "the {} vectors of {path} were made elsewhere, by {encoder}, so that no {} can be embedded to be compared with \
+         them: search by an item, or in the library by a vector of that encoder (`Term::Embedding`)",
+        encoder.modality, encoder.modality, path = path.display()
+    )]
+    MadeElsewhere {
+        /// The collection.
+        path: PathBuf,
+        /// What made them.
+        encoder: Box<EncoderEntry>,
+    },
     /// The model cannot be had.
     #[error(transparent)]
     Model(#[from] encode::store::StoreError),

@@ -40,7 +40,7 @@ pub struct Indexer<'a> {
     prune: bool,
     change_encoder: bool,
     declared: Declared,
-    notes: Map<String, Value>,
+    pub(super) notes: Map<String, Value>,
 }
 
 impl<'a> Indexer<'a> {

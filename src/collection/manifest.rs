@@ -105,6 +105,20 @@ impl EncoderEntry {
         }
     }
 
+    /// An encoder that is known by its name alone, and whose vectors come from elsewhere.
+    pub fn elsewhere(modality: Modality, name: &str, dimension: usize) -> Self {
+        let size = (dimension as u64).to_le_bytes();
+        let of = modality.to_string();
+        let parts = [b"elsewhere", of.as_bytes(), name.as_bytes(), &size];
+        let fingerprint = Fingerprint::of(&parts).to_string();
+        EncoderEntry { modality, model: name.to_owned(), dimension, fingerprint }
+    }
+
+    /// Whether it is such a one, so that nothing can be embedded by it here.
+    pub fn is_elsewhere(&self) -> bool {
+        *self == Self::elsewhere(self.modality, &self.model, self.dimension)
+    }
+
     /// What a file of its vectors is labelled with, so that the file cannot be taken for another's.
     pub(super) fn label(&self) -> String {
         format!("{} {}", self.modality, self.fingerprint)
@@ -131,11 +145,30 @@ pub struct StoredItem {
     /// The picture that was embedded, or that could not be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub picture: Option<PictureRecord>,
+    /// Vectors that were made elsewhere, and are what they are whatever the text and the picture.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub imported: Vec<ImportedVector>,
+}
+
+/// A vector that was made elsewhere, by its content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportedVector {
+    /// What it stands for.
+    pub modality: Modality,
+    /// SHA-256 of its components, in hexadecimal.
+    pub hash: String,
 }
 
 impl StoredItem {
     pub(super) fn new(item: Item, picture: Option<PictureRecord>) -> Self {
-        StoredItem { key: item.key, row: item.row, fields: item.fields, text: item.text, picture }
+        StoredItem {
+            key: item.key,
+            row: item.row,
+            fields: item.fields,
+            text: item.text,
+            picture,
+            imported: Vec::new(),
+        }
     }
 
     /// Whether both are the same to whoever searches: where a row or a file's clock has moved, nothing
@@ -143,11 +176,23 @@ impl StoredItem {
     pub(super) fn same_item(&self, other: &Self) -> bool {
         let picture =
             |item: &Self| item.picture.as_ref().map(|p| (p.hash.clone(), p.refused.clone()));
-        self.fields == other.fields && self.text == other.text && picture(self) == picture(other)
+        self.fields == other.fields
+            && self.text == other.text
+            && picture(self) == picture(other)
+            && self.imported == other.imported
     }
 
-    /// The hash of what an encoder of this modality reads of the item.
+    /// The vector of this modality that was made elsewhere.
+    fn imported(&self, modality: Modality) -> Option<&ImportedVector> {
+        self.imported.iter().find(|vector| vector.modality == modality)
+    }
+
+    /// The hash of what an encoder of this modality reads of the item; or of the vector itself, where it came
+    /// ready-made.
     pub(crate) fn content(&self, modality: Modality) -> Option<ContentHash> {
+        if let Some(imported) = self.imported(modality) {
+            return hex::decode(&imported.hash);
+        }
         match modality {
             Modality::Image => self.picture.as_ref().and_then(|picture| picture.content_hash()),
             Modality::Text => (!self.text.is_empty()).then(|| hash(self.text.as_bytes())),
@@ -156,6 +201,10 @@ impl StoredItem {
 
     /// Whether the item's vector of this modality is what it was.
     pub(super) fn same_vector(&self, old: Option<&Self>, modality: Modality) -> bool {
+        let (then, now) = (old.and_then(|old| old.imported(modality)), self.imported(modality));
+        if then.is_some() || now.is_some() {
+            return then == now;
+        }
         match modality {
             Modality::Text => old.map_or("", |old| &old.text) == self.text,
             Modality::Image => match (old.and_then(|old| old.picture.as_ref()), &self.picture) {

@@ -10,6 +10,7 @@ mod encoders;
 mod error;
 pub(crate) mod fields;
 mod freshness;
+mod import;
 mod indexer;
 mod intake;
 mod interactions;
@@ -37,9 +38,12 @@ use lookalike_index::{RowSet, Segment, Shelf};
 
 pub use error::Error;
 pub use fields::{FieldEntry, FieldReading, FieldType};
+pub use import::Import;
 pub use indexer::Indexer;
 pub use interactions::{Interaction, InteractionReport, InteractionRow, Purpose};
-pub use manifest::{Dead, EncoderEntry, Manifest, PictureRecord, SegmentEntry, StoredItem};
+pub use manifest::{
+    Dead, EncoderEntry, ImportedVector, Manifest, PictureRecord, SegmentEntry, StoredItem,
+};
 pub use report::{Busy, Compaction, GraphProgress, Progress, Removal, Report};
 pub use verify::Soundness;
 

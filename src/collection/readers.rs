@@ -73,7 +73,12 @@ impl Collection {
     /// The model that made the vectors of a modality.
     fn model(&self, modality: Modality) -> Result<Model, Error> {
         let no_vectors = || Error::NoVectors { path: self.path().to_owned(), modality };
-        let name = &self.encoder(modality).ok_or_else(no_vectors)?.model;
+        let encoder = self.encoder(modality).ok_or_else(no_vectors)?;
+        if encoder.is_elsewhere() {
+            let (path, encoder) = (self.path().to_owned(), Box::new(encoder.clone()));
+            return Err(Error::MadeElsewhere { path, encoder });
+        }
+        let name = &encoder.model;
         let store = match &self.readers.models {
             Some(store) => store,
             None => &ModelStore::default_location()?,

@@ -15,9 +15,11 @@
 
 mod error;
 mod export;
+mod import;
 mod npy;
 mod table;
 
 pub use error::Error;
-pub use export::{Exported, VectorFormat};
+pub use export::{Exported, VectorFile, VectorFormat};
+pub use import::{Vectors, import_export};
 pub use table::{Cell, Table};

@@ -121,10 +121,27 @@ impl NpyReader {
 
     /// The next row; there are [`len`](Self::len).
     pub fn read(&mut self) -> Result<Vec<f32>, Error> {
-        let read = self.file.read_exact(&mut self.row);
-        read.map_err(|source| Error::Io { path: self.path.clone(), source })?;
+        self.read_bytes()?;
         let kind = self.kind;
         Ok(self.row.chunks_exact(kind.bytes).map(|bytes| kind.value(bytes)).collect())
+    }
+
+    /// The next row of a list of whole numbers, which a float could not hold.
+    pub fn read_number(&mut self) -> Result<u32, Error> {
+        self.read_bytes()?;
+        let number = match self.kind.class {
+            b'f' => None,
+            _ => u32::try_from(self.kind.bits(&self.row[..self.kind.bytes])).ok(),
+        };
+        number.ok_or_else(|| Error::Malformed {
+            path: self.path.clone(),
+            reason: "holds something else than items' numbers: export it again".to_owned(),
+        })
+    }
+
+    fn read_bytes(&mut self) -> Result<(), Error> {
+        let read = self.file.read_exact(&mut self.row);
+        read.map_err(|source| Error::Io { path: self.path.clone(), source })
     }
 }
 
@@ -143,14 +160,18 @@ impl Kind {
         known.then_some(Kind { class, bytes, big_endian: order == b'>' })
     }
 
-    fn value(self, bytes: &[u8]) -> f32 {
-        // As 64 bits, little-endian, whatever it was.
+    /// As 64 bits, little-endian, whatever it was.
+    fn bits(self, bytes: &[u8]) -> u64 {
         let mut wide = [0; 8];
         wide[..self.bytes].copy_from_slice(bytes);
         if self.big_endian {
             wide[..self.bytes].reverse();
         }
-        let bits = u64::from_le_bytes(wide);
+        u64::from_le_bytes(wide)
+    }
+
+    fn value(self, bytes: &[u8]) -> f32 {
+        let bits = self.bits(bytes);
         let unused = 64 - 8 * self.bytes as u32;
         match (self.class, self.bytes) {
             (b'f', 2) => f16::from_bits(bits as u16).to_f32(),
