@@ -1,6 +1,7 @@
 //! The command line: one file a command, each from arguments through the library to print.
 
 mod evaluate;
+mod fields;
 mod index;
 mod info;
 mod interactions;
@@ -74,6 +75,7 @@ impl Common {
 enum Command {
     Index(index::Args),
     Search(search::Args),
+    Fields(fields::Args),
     Interactions(interactions::Args),
     Evaluate(evaluate::Args),
     Ledger(ledger::Args),
@@ -93,6 +95,7 @@ pub fn run(cli: Cli) -> ExitCode {
     let outcome = use_threads(common.threads).and_then(|()| match &cli.command {
         Command::Index(args) => index::run(args, common),
         Command::Search(args) => search::run(args, common),
+        Command::Fields(args) => fields::run(args, common),
         Command::Interactions(args) => interactions::run(args, common),
         Command::Evaluate(args) => evaluate::run(args, common),
         Command::Ledger(args) => ledger::run(args, common),

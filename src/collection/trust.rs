@@ -9,8 +9,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use lookalike_index::Segment;
-
 use super::freshness::reliable_change;
 use super::layout::Layout;
 use super::manifest::{Manifest, SegmentEntry};
@@ -60,13 +58,15 @@ pub(super) fn unsound(
 
 fn check(layout: &Layout, store: &Store, entry: &SegmentEntry, trusted: bool) -> Result<(), Error> {
     let (segment, _) = open_part(layout, store, entry)?;
-    let read = |segment: &Segment| Ok(segment.verify()?);
-    if trusted { Ok(()) } else { read(&segment) }
+    if !trusted {
+        segment.verify()?;
+    }
+    Ok(())
 }
 
 /// A file's length and time of change; `None` where that cannot be relied upon yet.
 fn state(layout: &Layout, entry: &SegmentEntry) -> Option<(u64, u64)> {
     let metadata = fs::metadata(layout.segment(&entry.file)).ok()?;
     let changed = reliable_change(&metadata);
-    (changed != 0).then(|| (metadata.len(), changed))
+    (changed != 0).then_some((metadata.len(), changed))
 }
