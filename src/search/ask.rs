@@ -13,6 +13,11 @@ use super::column::{QueryPart, Source};
 /// that it keeps, and at none of them in order.
 const SCANNED_PER_PROPOSAL: f64 = 16.0;
 
+/// So many times as deep goes a walk for several terms at once. What is like two things at a time lies
+/// between them, where graphs are not as sure of their way as their curves say, which are measured with
+/// questions like what they hold.
+const DEEPER_BETWEEN: usize = 8;
+
 /// One question to one aspect.
 pub(super) struct Ask<'a> {
     whom: Whom<'a>,
@@ -20,6 +25,8 @@ pub(super) struct Ask<'a> {
     scale: f32,
     /// Whether it asks for what is like something, and not only unlike.
     positive: bool,
+    /// How many times as deep it asks.
+    deeper: usize,
 }
 
 enum Whom<'a> {
@@ -62,7 +69,7 @@ impl<'a> Ask<'a> {
                 Whom::Words(best_first(ids.zip(matches.values()).collect()))
             }
         };
-        Ask { whom, scale: part.weight, positive: part.weight > 0.0 }
+        Ask { whom, scale: part.weight, positive: part.weight > 0.0, deeper: 1 }
     }
 
     fn together(parts: &[&'a QueryPart<'a>]) -> Option<Self> {
@@ -77,7 +84,7 @@ impl<'a> Ask<'a> {
             Source::Words(_) => Whom::Words(best_first(weighted_words(parts))),
         };
         let positive = parts.iter().map(|part| part.weight).sum::<f32>() > 0.0;
-        Some(Ask { whom, scale: 1.0, positive })
+        Some(Ask { whom, scale: 1.0, positive, deeper: DEEPER_BETWEEN })
     }
 
     /// Whether the most similar can be told without looking at everything. Graphs are made for questions
@@ -97,13 +104,14 @@ impl<'a> Ask<'a> {
                 // a scan would have to look at.
                 let all = vectors.len() as f64;
                 let matching = options.within.as_ref().map_or(all, |within| within.len() as f64);
-                (depth as f64) * SCANNED_PER_PROPOSAL * all < matching * matching
+                (depth.saturating_mul(self.deeper) as f64) * SCANNED_PER_PROPOSAL * all
+                    < matching * matching
             }
             Whom::Words(_) => true,
         }
     }
 
-    /// The `depth` most similar.
+    /// The `depth` most similar, or more of them.
     pub(super) fn propose(
         &self,
         depth: usize,
@@ -111,6 +119,7 @@ impl<'a> Ask<'a> {
     ) -> Result<Proposals, QueryError> {
         match &self.whom {
             Whom::Vectors { asked, vectors } => {
+                let depth = depth.saturating_mul(self.deeper);
                 let answer = vectors.search(asked, depth, options)?;
                 let ids: Vec<u32> = answer.candidates.iter().map(|found| found.id).collect();
                 let worst = answer.candidates.last().map_or(0.0, |found| found.similarity);

@@ -90,13 +90,14 @@ fn by_pictures(collection: &Collection, asked: &[&StoredItem]) -> Outcome {
 fn faithful(collection: &Collection, asked: &[&StoredItem]) -> Outcome {
     let like = |item: &StoredItem| Query::new().item(&item.key).top(TOP);
     type Asks<'a> = &'a dyn Fn(&StoredItem, &StoredItem) -> Result<Query, Box<dyn Error>>;
-    let ways: [(&str, Asks); 7] = [
+    let ways: [(&str, Asks); 8] = [
         ("picture", &|item, _| Ok(like(item).weight(Modality::Text, 0.0))),
         ("picture + text", &|item, _| Ok(like(item))),
         ("picture + text + words", &|item, _| Ok(like(item).words(&item.text))),
         ("two pictures", &|item, other| {
             Ok(like(item).item(&other.key).weight(Modality::Text, 0.0))
         }),
+        ("two texts", &|item, other| Ok(like(item).item(&other.key).weight(Modality::Image, 0.0))),
         ("picture - half another", &|item, other| {
             let other = Term::Item(other.key.clone());
             Ok(like(item).weighted(other, -0.5).weight(Modality::Text, 0.0))
