@@ -2,7 +2,7 @@
 
 mod support;
 
-use lookalike::{Collection, Hits, Item, Modality, Query};
+use lookalike::{Collection, Hits, Item, Modality, Query, Term};
 use lookalike_index::GraphOptions;
 use support::{Both, entries, pictured};
 
@@ -74,6 +74,33 @@ fn what_the_graphs_propose_is_what_the_scan_finds() {
         }
     }
     assert!(approximate > 0, "no query was answered by a graph: the test tests nothing");
+    assert!(found * 100 >= wanted * 97, "{found} of {wanted}");
+}
+
+#[test]
+fn several_terms_of_a_modality_are_walked_to_as_one() {
+    let (_directory, collection) = open();
+    let (mut found, mut wanted, mut walked, mut scanned_instead) = (0, 0, 0, 0);
+    for n in 0..40 {
+        let other = Term::Item(format!("k{}", n * 11 + 4));
+        let weight = [-0.4, 0.3, 1.0, -0.1][n % 4];
+        let query = Query::new()
+            .item(format!("k{}", n * 7 + 1))
+            .words(NOUNS[n % 6])
+            .weighted(other, weight)
+            .weight(Modality::Text, [0.0, 1.0][n % 2]);
+        let proposed = collection.search(&query).unwrap();
+        let scanned = collection.search(&query.exact()).unwrap();
+        walked += usize::from(!proposed.exact);
+        scanned_instead += usize::from(proposed.exact);
+        let worst = scores(&scanned).last().copied().unwrap();
+        found += scores(&proposed).iter().filter(|&&score| score >= worst).count();
+        wanted += scanned.hits.len();
+        for hit in &proposed.hits {
+            assert_eq!(hit.receipt.parts.iter().map(|part| part.share).sum::<f32>(), hit.score);
+        }
+    }
+    assert!(walked > 0 && scanned_instead > 0, "{walked} walked, {scanned_instead} scanned");
     assert!(found * 100 >= wanted * 97, "{found} of {wanted}");
 }
 

@@ -11,6 +11,9 @@ use super::{Outcome, attributes, field, items, say};
 /// As many as a page of hits shows.
 const TOP: usize = 10;
 
+/// What a way of asking is called, and how it asks.
+type Way<'a, Ask> = (&'a str, &'a Ask);
+
 pub fn measure(collection: &Collection, queries: usize) -> Outcome {
     let items = items(collection)?;
     by_attributes(collection, &attributes(&items))?;
@@ -30,7 +33,7 @@ fn precision(hits: &Hits, wanted: &[(&str, &str)]) -> f64 {
 /// "navy blue casual shoes": which part of the ten best is of that colour and kind?
 fn by_attributes(collection: &Collection, pairs: &[(String, String)]) -> Outcome {
     let asked = |words: &str| Query::new().text(words).words(words).top(TOP);
-    let ways: [(&str, &dyn Fn(&str) -> Query); 6] = [
+    let ways: [Way<dyn Fn(&str) -> Query>; 6] = [
         ("text", &|words| asked(words).weight(Aspect::Words, 0.0)),
         ("words", &|words| asked(words).weight(Modality::Text, 0.0)),
         ("words, typos forgiven", &|words| {
@@ -61,7 +64,7 @@ fn by_attributes(collection: &Collection, pairs: &[(String, String)]) -> Outcome
 /// A product's picture, its title, or both: which part of the ten best is of its kind, and which of its colour?
 fn by_pictures(collection: &Collection, asked: &[&StoredItem]) -> Outcome {
     let like = |item: &StoredItem| Query::new().item(&item.key).top(TOP);
-    let ways: [(&str, &dyn Fn(&StoredItem) -> Query); 5] = [
+    let ways: [Way<dyn Fn(&StoredItem) -> Query>; 5] = [
         ("picture", &|item| like(item).weight(Modality::Text, 0.0)),
         ("text", &|item| like(item).weight(Modality::Image, 0.0)),
         ("picture + text", &like),
@@ -89,14 +92,14 @@ fn by_pictures(collection: &Collection, asked: &[&StoredItem]) -> Outcome {
 /// How often what the graphs propose leads to the very answer that comparing everything gives.
 fn faithful(collection: &Collection, asked: &[&StoredItem]) -> Outcome {
     let like = |item: &StoredItem| Query::new().item(&item.key).top(TOP);
-    type Asks<'a> = &'a dyn Fn(&StoredItem, &StoredItem) -> Result<Query, Box<dyn Error>>;
-    let ways: [(&str, Asks); 7] = [
+    let ways: [Way<dyn Fn(&StoredItem, &StoredItem) -> Result<Query, Box<dyn Error>>>; 8] = [
         ("picture", &|item, _| Ok(like(item).weight(Modality::Text, 0.0))),
         ("picture + text", &|item, _| Ok(like(item))),
         ("picture + text + words", &|item, _| Ok(like(item).words(&item.text))),
         ("two pictures", &|item, other| {
             Ok(like(item).item(&other.key).weight(Modality::Text, 0.0))
         }),
+        ("two texts", &|item, other| Ok(like(item).item(&other.key).weight(Modality::Image, 0.0))),
         ("picture - half another", &|item, other| {
             let other = Term::Item(other.key.clone());
             Ok(like(item).weighted(other, -0.5).weight(Modality::Text, 0.0))
