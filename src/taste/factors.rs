@@ -77,16 +77,6 @@ impl Factors {
         Factors { blocks, width, users, items }
     }
 
-    /// Both sides as they were stored.
-    pub(super) fn from_parts(
-        blocks: Vec<Block>,
-        width: usize,
-        users: Vec<f32>,
-        items: Vec<f32>,
-    ) -> Self {
-        Factors { blocks, width, users, items }
-    }
-
     /// The named blocks, in order.
     pub fn blocks(&self) -> &[Block] {
         &self.blocks
