@@ -15,7 +15,7 @@ pub(super) const WIDTH: usize = 32;
 
 /// Rows of equal length, some distance apart.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::encode) struct Rows<'a> {
+pub(crate) struct Rows<'a> {
     /// Long enough for all that follows: `new` sees to it, and `value` relies on it.
     values: &'a [f32],
     stride: usize,
@@ -49,7 +49,7 @@ impl<'a> Rows<'a> {
     }
 
     /// Some of them.
-    fn part(self, first: usize, count: usize) -> Self {
+    pub(super) fn part(self, first: usize, count: usize) -> Self {
         Rows::new(&self.values[first * self.stride..], self.stride, count, self.length)
     }
 
@@ -67,7 +67,7 @@ impl<'a> Rows<'a> {
 
 /// A matrix and a bias, laid out as the right side of a product.
 #[derive(Debug, Default, Clone)]
-pub(in crate::encode) struct Panels {
+pub(crate) struct Panels {
     inputs: usize,
     outputs: usize,
     /// Panel by panel, input by input; columns beyond the outputs are zero.
@@ -127,13 +127,7 @@ impl Panels {
 ///
 /// # Panics
 /// Where the rows are not as long as the panels ask, or `out` has no room.
-pub(in crate::encode) fn multiply(
-    isa: Isa,
-    rows: Rows<'_>,
-    panels: &Panels,
-    out: &mut [f32],
-    stride: usize,
-) {
+pub(crate) fn multiply(isa: Isa, rows: Rows<'_>, panels: &Panels, out: &mut [f32], stride: usize) {
     assert_eq!(rows.length(), panels.inputs, "rows of another length");
     if rows.count() == 0 || panels.inputs == 0 {
         return;
@@ -165,11 +159,11 @@ pub(in crate::encode) fn multiply(
 }
 
 /// The most rows that any tile has.
-const MOST_ROWS: usize = 12;
+pub(super) const MOST_ROWS: usize = 12;
 
 impl Isa {
     /// The rows of a whole tile.
-    fn tile_rows(self) -> usize {
+    pub(super) fn tile_rows(self) -> usize {
         match self.0 {
             #[cfg(target_arch = "x86_64")]
             Set::Avx512 => tile::avx512::ROWS,
@@ -179,7 +173,8 @@ impl Isa {
         }
     }
 
-    fn tile(
+    /// `out = rows panel + bias`, each row of `out` one `stride` after the one before.
+    pub(super) fn tile(
         self,
         rows: Rows<'_>,
         panel: &[[f32; WIDTH]],
