@@ -83,6 +83,14 @@ impl<'a> Vectors<'a> {
         }
     }
 
+    /// The similarity of one row with the query.
+    #[inline]
+    pub(crate) fn similarity(&self, row: u32, query: &[f32]) -> f32 {
+        let mut similarity = 0.0;
+        self.products(row as usize, 1, &[query], std::slice::from_mut(&mut similarity));
+        similarity
+    }
+
     /// The similarity of every row with the query.
     pub(crate) fn scan(&self, query: &[f32], out: &mut [f32]) -> Result<(), QueryError> {
         self.check(query)?;

@@ -59,10 +59,12 @@ impl<'a> Graph<'a> {
         let reach = Reach {
             breadth,
             slack: curve::slack(self.error(), breadth),
+            doubt: curve::doubt(self.view.curve.map_or(0.0, |curve| curve.sketch_error)),
             within: options.within.as_deref(),
         };
-        let mut top = Top::new(k.min(rows), options);
-        let looked_at = walk(&self.view, &self.vectors, query, reach, &mut top, scratch);
+        let k = k.min(rows);
+        let mut top = Top::new(k, options);
+        let looked_at = walk(&self.view, &self.vectors, query, k, reach, &mut top, scratch);
         let candidates = top.into_candidates();
         // Without a threshold there are always enough to be found.
         if candidates.len() < k.min(matching) && options.at_least.is_none() {

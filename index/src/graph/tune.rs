@@ -5,7 +5,7 @@
 
 use super::build::{Cancelled, OnProgress, Random, Stage, tell};
 use super::codes::dot;
-use super::curve::{BREADTHS, Curve, slack};
+use super::curve::{BREADTHS, Curve, doubt, slack};
 use super::layout::View;
 use super::walk::{Reach, Scratch, walk};
 use crate::exact::Exact;
@@ -32,7 +32,7 @@ pub(super) fn measure(
     // The queries fit the vectors, so there is always an answer.
     let truths = Exact::new(*vectors).search_batch(&each, K, &options).unwrap_or_default();
     let mut scratch = Scratch::default();
-    let error = error(vectors, view, &each, &truths, &mut scratch);
+    let (error, sketch_error) = errors(vectors, view, &each, &truths, &mut scratch);
     let mut found = [0usize; BREADTHS.len()];
     for (q, (query, truth)) in each.iter().zip(&truths).enumerate() {
         if q % 16 == 0 {
@@ -40,9 +40,11 @@ pub(super) fn measure(
         }
         for (&breadth, found) in BREADTHS.iter().zip(&mut found) {
             let breadth = breadth as usize;
-            let reach = Reach { breadth, slack: slack(error, breadth), within: None };
-            let mut top = Top::new(K.min(vectors.len()), &options);
-            walk(view, vectors, query, reach, &mut top, &mut scratch);
+            let (slack, doubt) = (slack(error, breadth), doubt(sketch_error));
+            let reach = Reach { breadth, slack, doubt, within: None };
+            let k = K.min(vectors.len());
+            let mut top = Top::new(k, &options);
+            walk(view, vectors, query, k, reach, &mut top, &mut scratch);
             let candidates = top.into_candidates();
             *found += truth.candidates.iter().filter(|best| candidates.contains(best)).count();
         }
@@ -50,7 +52,7 @@ pub(super) fn measure(
     tell(on_progress, Stage::Tuning, QUERIES, QUERIES)?;
     let all = truths.iter().map(|truth| truth.candidates.len()).sum::<usize>().max(1);
     let recalls = found.map(|found| found as f32 / all as f32);
-    Ok(Curve { error, recalls })
+    Ok(Curve { error, sketch_error, recalls })
 }
 
 fn queries(vectors: &Vectors<'_>, view: &View<'_>, seed: u64) -> Vec<f32> {
@@ -73,35 +75,49 @@ fn queries(vectors: &Vectors<'_>, view: &View<'_>, seed: u64) -> Vec<f32> {
     queries
 }
 
-/// The root mean square error of estimates around the best rows.
-fn error(
+/// The root mean square errors of estimates around the best rows, and of sketches of those.
+fn errors(
     vectors: &Vectors<'_>,
     view: &View<'_>,
     queries: &[&[f32]],
     truths: &[Answer],
     scratch: &mut Scratch,
-) -> f32 {
+) -> (f32, f32) {
     let kernels = Kernels::best();
-    let (mut sum, mut count) = (0.0f64, 0usize);
+    let (mut of_estimates, mut of_sketches) = (Squares::default(), Squares::default());
     let mut estimates = [0.0; NEIGHBOURS];
     for (query, truth) in queries.iter().zip(truths) {
         scratch.prepare(kernels, view, query);
         for best in &truth.candidates {
             let block = view.block(best.row);
             let table = scratch.table();
-            kernels.estimates(table, block.codes, block.scales, best.similarity, &mut estimates);
+            let similarity = scratch.similarity(kernels, view, vectors, query, best.row);
+            of_sketches.add(similarity - best.similarity);
+            kernels.estimates(table, block.codes, block.factors, similarity, &mut estimates);
             for (link, estimate) in block.links.iter().zip(estimates) {
                 let to = u32::from_le_bytes(*link);
-                if to == best.row {
-                    continue;
+                if to != best.row {
+                    of_estimates.add(estimate - vectors.similarity(to, query));
                 }
-                let mut similarity = 0.0;
-                let out = std::slice::from_mut(&mut similarity);
-                vectors.products(to as usize, 1, &[query], out);
-                sum += f64::from(estimate - similarity).powi(2);
-                count += 1;
             }
         }
     }
-    (sum / count.max(1) as f64).sqrt().min(1.0) as f32
+    (of_estimates.root_mean(), of_sketches.root_mean())
+}
+
+#[derive(Default)]
+struct Squares {
+    sum: f64,
+    count: usize,
+}
+
+impl Squares {
+    fn add(&mut self, error: f32) {
+        self.sum += f64::from(error).powi(2);
+        self.count += 1;
+    }
+
+    fn root_mean(&self) -> f32 {
+        (self.sum / self.count.max(1) as f64).sqrt().min(1.0) as f32
+    }
 }

@@ -9,8 +9,10 @@ use rayon::prelude::*;
 
 use super::build::{self, Cancelled, GraphOptions, OnProgress, Stage, tell};
 use super::codes::{self, Coder, Projected};
-use super::layout::{GraphLayout, block_length, head};
+use super::layout::{BlockLength, GraphLayout, head};
+use super::sketch;
 use super::tune;
+use super::turn::width;
 use crate::vectors::Vectors;
 
 /// Rows that are encoded, and written, at a time.
@@ -47,9 +49,10 @@ pub(crate) fn write(
     let slots = codes::slots(vectors.dimension);
     let axes = codes::axes(vectors.dimension, slots);
     let coder = codes::learn(vectors, &grown.links, slots, axes, options.seed);
-    write(&head(grown.entry, &coder.axes, &coder.codebook))?;
+    write(&head(grown.entry, &coder))?;
     let projected: Projected = coder.project(vectors);
-    let length = block_length(slots);
+    let sketch = coder.sketcher.as_ref().map_or(0, |_| sketch::length(width(vectors.dimension)));
+    let length = BlockLength::new(slots, sketch).whole();
     let mut blocks = vec![0u8; CHUNK.min(rows) * length];
     for first in (0..rows).step_by(CHUNK) {
         tell(on_progress, Stage::Coding, first, rows)?;

@@ -37,6 +37,32 @@ impl<'a> Codes<'a> {
     }
 }
 
+/// Writes numbers as signed bytes, all in one unit, which it returns. Places without a number become zero.
+pub(crate) fn encode(numbers: &[f32], code: &mut [i8]) -> f32 {
+    /// Adding it leaves no place for a fraction, and a float's last byte is then the whole number's.
+    const WHOLE: f32 = (3u32 << 22) as f32;
+    let mut lanes = [0.0f32; 16];
+    let (whole, rest) = numbers.as_chunks::<16>();
+    for some in whole {
+        lanes.iter_mut().zip(some).for_each(|(lane, x)| *lane = lane.max(x.abs()));
+    }
+    let largest = lanes.iter().copied().chain(rest.iter().map(|x| x.abs())).fold(0.0, f32::max);
+    let steps = if largest > 0.0 { (127.0 / largest).min(f32::MAX) } else { 0.0 };
+    let (filled, padding) = code.split_at_mut(numbers.len());
+    for (code, x) in filled.iter_mut().zip(numbers) {
+        *code = (x * steps + WHOLE).to_bits() as i8;
+    }
+    padding.fill(0);
+    largest / 127.0
+}
+
+/// Bytes of a file as the signed numbers that they are.
+pub(crate) fn signed(bytes: &[u8]) -> &[i8] {
+    // SAFETY: both types are one byte at any address, and every byte is a number of either; the slice that
+    // comes back is the one that was given, for as long as it lives.
+    unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast(), bytes.len()) }
+}
+
 impl Kernels {
     /// The products of one code with those of some rows, in their order.
     #[inline]
@@ -83,7 +109,7 @@ fn scalar(a: &[i8], b: &[i8]) -> i32 {
 
 #[cfg(target_arch = "x86_64")]
 #[inline]
-fn avx512_has_bytes() -> bool {
+pub(super) fn avx512_has_bytes() -> bool {
     is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vnni")
 }
 

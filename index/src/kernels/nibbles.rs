@@ -42,16 +42,25 @@ pub(crate) struct Table {
     pub(crate) unit: f32,
     /// What a sum of zero is worth.
     pub(crate) base: f32,
+    /// The length of the query, for which offsets are meant to be one.
+    pub(crate) length: f32,
+}
+
+/// What a neighbour's sum is scaled by, and what is added to it, in half precision.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Factors<'a> {
+    pub(crate) scales: &'a [[u8; 2]; NEIGHBOURS],
+    pub(crate) offsets: &'a [[u8; 2]; NEIGHBOURS],
 }
 
 impl Kernels {
-    /// Estimates `centre + scale * (base + unit * sum)` for each neighbour.
+    /// Estimates `(centre + length * offset) + scale * (base + unit * sum)` for each neighbour.
     #[inline]
     pub(crate) fn estimates(
         self,
         table: &Table,
         codes: &[u8],
-        scales: &[[u8; 2]; NEIGHBOURS],
+        factors: Factors<'_>,
         centre: f32,
         out: &mut [f32; NEIGHBOURS],
     ) {
@@ -63,14 +72,14 @@ impl Kernels {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: the processor must have AVX-512F and BW: asked for here.
             Kernels::Avx512(_) if is_x86_feature_detected!("avx512bw") => unsafe {
-                avx512(table, codes, scales, centre, out)
+                avx512(table, codes, factors, centre, out)
             },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: the processor must have AVX2, FMA and F16C, and does where either value exists.
             Kernels::Avx2(_) | Kernels::Avx512(_) => unsafe {
-                avx2(table, codes, scales, centre, out)
+                avx2(table, codes, factors, centre, out)
             },
-            _ => scalar(table, codes, scales, centre, out),
+            _ => scalar(table, codes, factors, centre, out),
         }
     }
 }
@@ -78,7 +87,7 @@ impl Kernels {
 fn scalar(
     table: &Table,
     codes: &[u8],
-    scales: &[[u8; 2]; NEIGHBOURS],
+    factors: Factors<'_>,
     centre: f32,
     out: &mut [f32; NEIGHBOURS],
 ) {
@@ -90,9 +99,11 @@ fn scalar(
             sums[i + SLOT] += u16::from(table[usize::from(code >> 4)]);
         }
     }
-    for ((out, sum), scale) in out.iter_mut().zip(sums).zip(scales) {
+    let single = |half: [u8; 2]| half::f16::from_le_bytes(half).to_f32();
+    for (i, (out, sum)) in out.iter_mut().zip(sums).enumerate() {
         let product = f32::from(sum).mul_add(table.unit, table.base);
-        *out = half::f16::from_le_bytes(*scale).to_f32().mul_add(product, centre);
+        let offset = single(factors.offsets[i]).mul_add(table.length, centre);
+        *out = single(factors.scales[i]).mul_add(product, offset);
     }
 }
 
@@ -101,7 +112,7 @@ fn scalar(
 fn avx512(
     table: &Table,
     codes: &[u8],
-    scales: &[[u8; 2]; NEIGHBOURS],
+    factors: Factors<'_>,
     centre: f32,
     out: &mut [f32; NEIGHBOURS],
 ) {
@@ -133,12 +144,17 @@ fn avx512(
         let sums = _mm256_set_m128i(_mm_unpackhi_epi16(even, odd), _mm_unpacklo_epi16(even, odd));
         let sums = _mm512_cvtepi32_ps(_mm512_cvtepu16_epi32(sums));
         let product = _mm512_fmadd_ps(sums, _mm512_set1_ps(table.unit), _mm512_set1_ps(table.base));
-        // SAFETY: `scales` and `out` hold 32 values, of which 16 are read and written from the first or the
-        // 17th on.
+        let at = half * 16;
+        // SAFETY: scales, offsets and `out` hold 32 values, of which 16 are read and written from the first or
+        // the 17th on.
         unsafe {
-            let scales = _mm512_cvtph_ps(_mm256_loadu_si256(scales.as_ptr().add(half * 16).cast()));
-            let estimates = _mm512_fmadd_ps(scales, product, _mm512_set1_ps(centre));
-            _mm512_storeu_ps(out.as_mut_ptr().add(half * 16), estimates);
+            let read = |halves: &[[u8; 2]; NEIGHBOURS]| {
+                _mm512_cvtph_ps(_mm256_loadu_si256(halves.as_ptr().add(at).cast()))
+            };
+            let (length, centre) = (_mm512_set1_ps(table.length), _mm512_set1_ps(centre));
+            let offsets = _mm512_fmadd_ps(read(factors.offsets), length, centre);
+            let estimates = _mm512_fmadd_ps(read(factors.scales), product, offsets);
+            _mm512_storeu_ps(out.as_mut_ptr().add(at), estimates);
         }
     }
 }
@@ -148,7 +164,7 @@ fn avx512(
 fn avx2(
     table: &Table,
     codes: &[u8],
-    scales: &[[u8; 2]; NEIGHBOURS],
+    factors: Factors<'_>,
     centre: f32,
     out: &mut [f32; NEIGHBOURS],
 ) {
@@ -179,13 +195,16 @@ fn avx2(
             let sums = _mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(sums));
             let product =
                 _mm256_fmadd_ps(sums, _mm256_set1_ps(table.unit), _mm256_set1_ps(table.base));
-            // SAFETY: `scales` and `out` hold 32 values, of which 8 are read and written from a multiple of 8 on.
+            // SAFETY: scales, offsets and `out` hold 32 values, of which 8 are read and written from a multiple
+            // of 8 on.
             unsafe {
-                let scales = _mm256_cvtph_ps(_mm_loadu_si128(scales.as_ptr().add(at).cast()));
-                _mm256_storeu_ps(
-                    out.as_mut_ptr().add(at),
-                    _mm256_fmadd_ps(scales, product, _mm256_set1_ps(centre)),
-                );
+                let read = |halves: &[[u8; 2]; NEIGHBOURS]| {
+                    _mm256_cvtph_ps(_mm_loadu_si128(halves.as_ptr().add(at).cast()))
+                };
+                let (length, centre) = (_mm256_set1_ps(table.length), _mm256_set1_ps(centre));
+                let offsets = _mm256_fmadd_ps(read(factors.offsets), length, centre);
+                let estimates = _mm256_fmadd_ps(read(factors.scales), product, offsets);
+                _mm256_storeu_ps(out.as_mut_ptr().add(at), estimates);
             }
         }
     }

@@ -294,7 +294,7 @@ fn a_graph_says_nothing_impossible() {
         seal_all(&mut bytes);
         fault(&bytes)
     };
-    assert!(matches!(altered(0, &[2]), Fault::Graph(_)), "version");
+    assert!(matches!(altered(0, &[3]), Fault::Graph(_)), "version");
     assert!(matches!(altered(4, &[12]), Fault::Graph(_)), "entry");
     assert!(matches!(altered(8, &[31]), Fault::Graph(_)), "degree");
     assert!(matches!(altered(12, &[0]), Fault::Graph(_)), "slots");
@@ -303,16 +303,19 @@ fn a_graph_says_nothing_impossible() {
     assert_eq!(altered(12, &[20]), Fault::SectionLength("GRPH"), "slots");
     assert!(matches!(altered(16, &[6]), Fault::Graph(_)), "axes");
     assert_eq!(altered(16, &[4]), Fault::SectionLength("GRPH"), "axes");
+    assert!(matches!(altered(20, &[3]), Fault::Graph(_)), "sketches");
+    assert_eq!(altered(20, &[4]), Fault::SectionLength("GRPH"), "sketches");
     let bytes = small_with_graph();
     let length = graph_section(&bytes).len();
     assert!(matches!(altered(length - 64, &f32::NAN.to_le_bytes()), Fault::Graph(_)), "error");
     assert!(matches!(altered(length - 60, &2f32.to_le_bytes()), Fault::Graph(_)), "curve");
-    // What is only read where it is used is told by `verify`. A block has 192 bytes before its codes.
-    let blocks = length - 64 - 12 * (192 + 16 * 16);
+    // What is only read where it is used is told by `verify`. A block has 256 bytes before its codes.
+    let blocks = length - 64 - 12 * (256 + 16 * 16);
     assert_eq!(altered(blocks, &[12]), Fault::Graph("a link leads to no row"));
     assert_eq!(altered(blocks + 128, &[0xff; 2]), Fault::Graph("a scale is no length"));
     let entry = bytes[graph_section(&bytes).start + 4];
     let alone = [entry, 0, 0, 0].repeat(32);
-    let at = blocks + usize::from(entry) * (192 + 16 * 16);
+    let at = blocks + usize::from(entry) * (256 + 16 * 16);
+    assert_eq!(altered(blocks + 192, &[0xff; 2]), Fault::Graph("an offset is not finite"));
     assert_eq!(altered(at, &alone), Fault::Graph("a row cannot be reached"));
 }

@@ -4,7 +4,7 @@
 use rayon::prelude::*;
 
 use crate::kernels::Kernels;
-use crate::kernels::bytes::{Codes, STEP};
+use crate::kernels::bytes::{Codes, STEP, encode};
 use crate::vectors::Vectors;
 
 /// A code for each row, and what one unit of it is worth.
@@ -21,13 +21,7 @@ impl Bytes {
         let mut codes = vec![0i8; vectors.len() * stride];
         let mut units = vec![0.0f32; vectors.len()];
         codes.par_chunks_mut(stride).zip(&mut units).enumerate().for_each(|(row, (code, unit))| {
-            let vector = vectors.row(row);
-            let largest = vector.iter().fold(0.0f32, |largest, x| largest.max(x.abs()));
-            let steps = 127.0 / largest;
-            for (code, x) in code.iter_mut().zip(&vector) {
-                *code = (x * steps).round() as i8;
-            }
-            *unit = largest / 127.0;
+            *unit = encode(&vectors.row(row), code);
         });
         Bytes { codes, units, stride }
     }

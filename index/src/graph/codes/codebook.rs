@@ -62,6 +62,18 @@ impl Codebook {
         self.points.len()
     }
 
+    /// The product of what these codes stand for with a vector on the axes.
+    pub(super) fn product(&self, codes: &[u8], on_axes: &[f32]) -> f32 {
+        let mut product = 0.0;
+        for (ends, &code) in self.starts.windows(2).zip(codes) {
+            let range = usize::from(ends[0])..usize::from(ends[1]);
+            for (points, x) in self.points[range.clone()].iter().zip(&on_axes[range]) {
+                product += points[usize::from(code)] * x;
+            }
+        }
+        product
+    }
+
     /// The nearest point of each slot.
     pub(super) fn encode(&self, sample: &[f32], codes: &mut [u8]) {
         #[cfg(target_arch = "x86_64")]

@@ -3,8 +3,10 @@
 use rayon::prelude::*;
 
 use super::axes::{dot, principal};
-use super::{Codebook, Coder, codebook};
+use super::{Axes, Codebook, Coder, codebook, sketched};
 use crate::graph::build::{Links, Random};
+use crate::graph::sketch::Sketcher;
+use crate::graph::turn::{draw_signs, width};
 use crate::kernels::Kernels;
 use crate::vectors::Vectors;
 
@@ -38,10 +40,12 @@ pub(in crate::graph) fn learn(
     let order = dealt.concat();
     let seen: Vec<f32> = seen.chunks(axes).flat_map(|s| order.iter().map(|&a| s[a])).collect();
     let axis = |&a: &usize| &directions[a * dimension..][..dimension];
-    let half = |x: &f32| half::f16::from_f32(*x).to_le_bytes();
+    let signs = draw_signs(dimension, seed);
     Coder {
-        axes: order.iter().flat_map(axis).map(half).collect(),
+        axes: Axes::new(&signs, &order.iter().map(axis).collect::<Vec<_>>()),
         codebook: Codebook::learn(&seen, starts),
+        sketcher: sketched(dimension).then(|| Sketcher::learn(vectors, width(dimension))),
+        signs,
     }
 }
 
