@@ -1,15 +1,19 @@
 //! The command line: one file a command, each from arguments through the library to print.
 
+mod compact;
 mod evaluate;
 mod index;
 mod info;
 mod interactions;
 mod ledger;
 mod models;
+mod progress;
 mod remote;
+mod remove;
 mod search;
 mod sheet;
 mod shell;
+mod snapshot;
 mod table;
 mod taste;
 mod terms;
@@ -79,6 +83,9 @@ enum Command {
     Ledger(ledger::Args),
     Info(info::Args),
     Verify(verify::Args),
+    Remove(remove::Args),
+    Compact(compact::Args),
+    Snapshot(snapshot::Args),
     Models(models::ModelsArgs),
     Completions(shell::CompletionsArgs),
     #[command(hide = true)]
@@ -98,6 +105,9 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Ledger(args) => ledger::run(args, common),
         Command::Info(args) => info::run(args, common),
         Command::Verify(args) => verify::run(args, common),
+        Command::Remove(args) => remove::run(args, common),
+        Command::Compact(args) => compact::run(args, common),
+        Command::Snapshot(args) => snapshot::run(args, common),
         Command::Models(args) => models::run(args, common),
         Command::Completions(args) => shell::completions(args),
         Command::Man(args) => shell::manual(args),

@@ -18,6 +18,7 @@ mod pipeline;
 mod readers;
 mod report;
 mod revision;
+mod snapshot;
 mod store;
 mod tiers;
 mod trust;
