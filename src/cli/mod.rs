@@ -2,6 +2,7 @@
 
 mod compact;
 mod evaluate;
+mod fields;
 mod index;
 mod info;
 mod interactions;
@@ -78,6 +79,7 @@ impl Common {
 enum Command {
     Index(index::Args),
     Search(search::Args),
+    Fields(fields::Args),
     Interactions(interactions::Args),
     Evaluate(evaluate::Args),
     Ledger(ledger::Args),
@@ -100,6 +102,7 @@ pub fn run(cli: Cli) -> ExitCode {
     let outcome = use_threads(common.threads).and_then(|()| match &cli.command {
         Command::Index(args) => index::run(args, common),
         Command::Search(args) => search::run(args, common),
+        Command::Fields(args) => fields::run(args, common),
         Command::Interactions(args) => interactions::run(args, common),
         Command::Evaluate(args) => evaluate::run(args, common),
         Command::Ledger(args) => ledger::run(args, common),

@@ -1,12 +1,15 @@
 //! `lookalike search`: the items most like a picture, some words or another item.
 
+mod narrow;
+
+use std::error::Error;
 use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use lookalike::search::ExpressionError;
+use lookalike::search::How;
 use lookalike::{Aspect, Collection, Fusion, Hit, Hits, Query};
 use serde_json::json;
 
@@ -14,6 +17,8 @@ use super::table::{Heading, Table};
 use super::terms::{Terms, Weighing};
 use super::words::Words;
 use super::{Common, NOTHING, Outcome, remark, sheet};
+use narrow::Narrowing;
+pub use narrow::counts;
 
 /// Find the items most like a picture, some words or another item
 ///
@@ -26,7 +31,8 @@ use super::{Common, NOTHING, Outcome, remark, sheet};
                   lookalike search shop.lookalike --image shoe.jpg --text \"red leather\" --html hits.html\n  \
                   lookalike search shop.lookalike --item SKU123 --text-weight 0   # by looks alone\n  \
                   lookalike search shop.lookalike --words \"nvay sho\" --typo --as-you-type\n  \
-                  lookalike search shop.lookalike --item SKU123 --side-by-side --html hits.html")]
+                  lookalike search shop.lookalike --item SKU123 --side-by-side --html hits.html\n  \
+                  lookalike search shop.lookalike shirt --where 'price < 30 and not sold_out' --group-by item_group_id")]
 pub struct Args {
     /// The collection
     collection: PathBuf,
@@ -37,6 +43,8 @@ pub struct Args {
     top: usize,
     #[command(flatten)]
     weighing: Weighing,
+    #[command(flatten)]
+    narrow: Narrowing,
     /// Write a contact sheet of the hits: one HTML file, with pictures
     #[arg(long, value_name = "FILE", env = "LOOKALIKE_HTML")]
     html: Option<PathBuf>,
@@ -58,7 +66,8 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
     let query = args.query()?;
     let collection = Collection::open(&args.collection)?.with_models(common.models()?);
     let start = Instant::now();
-    let answers: Vec<Answer> = if args.weighing.side_by_side() {
+    let has_terms = query.terms().next().is_some();
+    let answers: Vec<Answer> = if args.weighing.side_by_side() && has_terms {
         let rankings = collection.rankings(&query)?.into_iter();
         rankings.map(|ranking| (Some(ranking.aspect), ranking.answer)).collect()
     } else {
@@ -71,14 +80,16 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
     for (aspect, hits) in &answers {
         if common.json {
             for (place, hit) in hits.hits.iter().enumerate() {
-                writeln!(out, "{}", json_line(place + 1, hit, hits, *aspect)?)?;
+                writeln!(out, "{}", json_line(hits.offset + place + 1, hit, hits, *aspect)?)?;
             }
+            narrow::print_counts_json(&hits.facets, *aspect, &mut out)?;
             continue;
         }
         if let Some(aspect) = aspect {
             writeln!(out, "by {aspect}")?;
         }
-        table(hits, &words).print(&mut out)?;
+        args.table(hits, &words).print(&mut out)?;
+        narrow::print_counts(&hits.facets, &mut out)?;
     }
     if !common.quiet {
         for (aspect, hits) in &answers {
@@ -98,7 +109,6 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
 }
 
 fn about(hits: &Hits, collection: &Collection, milliseconds: f64) -> String {
-    let how = if hits.exact { "exact" } else { "approximate" };
     let fused = match hits.fusion {
         Fusion::Rrf { k, depth } => {
             format!("fused by 1 / ({k} + rank) over the first {depth} of each part, ")
@@ -106,9 +116,10 @@ fn about(hits: &Hits, collection: &Collection, milliseconds: f64) -> String {
         _ => String::new(),
     };
     format!(
-        "{} of {} items, {how}, {fused}{} compared, {milliseconds:.0} ms with the encoders' loading",
+        "{} of {} items, {}, {fused}{} compared, {milliseconds:.0} ms with the encoders' loading",
         hits.hits.len(),
         collection.len(),
+        hits.plan,
         hits.looked_at
     )
 }
@@ -121,7 +132,7 @@ fn part(text: &str) -> Result<f32, String> {
 }
 
 impl Args {
-    fn query(&self) -> Result<Query, ExpressionError> {
+    fn query(&self) -> Result<Query, Box<dyn Error>> {
         let mut query = self.weighing.of(self.terms.query()?).top(self.top);
         if self.exact {
             query = query.exact();
@@ -132,39 +143,43 @@ impl Args {
         if let Some(breadth) = self.ef {
             query = query.breadth(breadth);
         }
-        Ok(query)
+        Ok(self.narrow.narrow(query)?)
     }
-}
 
-fn table(hits: &Hits, words: &Words) -> Table {
-    let parts = hits.hits.first().map(|hit| hit.receipt.parts.as_slice()).unwrap_or_default();
-    let receipt = parts.iter().map(|part| {
-        let term: String = part.term.chars().take(40).collect();
-        let cut = if term.len() < part.term.len() { "…" } else { "" };
-        Heading::right(format!("{:.0}% {} {term}{cut}", part.weight * 100.0, part.modality))
-    });
-    let columns = [
-        Heading::right("#"),
-        Heading::right("score"),
-        Heading::left("key"),
-        Heading::yielding("title"),
-    ];
-    let mut table = Table::new(columns.into_iter().chain(receipt));
-    for (place, hit) in hits.hits.iter().enumerate() {
-        let columns = [
-            (place + 1).to_string(),
-            score(hit.score, hits.fusion),
-            hit.item.key.clone(),
-            words.title(&hit.item),
-        ];
-        let receipt = hit.receipt.parts.iter().map(|part| match (part.value(), part.rank) {
-            (Some(value), Some(rank)) => format!("{value:.3} (#{rank})"),
-            (Some(value), None) => format!("{value:.3}"),
-            (None, _) => "none".to_owned(),
+    fn table(&self, hits: &Hits, words: &Words) -> Table {
+        let parts = hits.hits.first().map(|hit| hit.receipt.parts.as_slice()).unwrap_or_default();
+        let receipt = parts.iter().map(|part| {
+            let term: String = part.term.chars().take(40).collect();
+            let cut = if term.len() < part.term.len() { "…" } else { "" };
+            Heading::right(format!("{:.0}% {} {term}{cut}", part.weight * 100.0, part.modality))
         });
-        table.row(columns.into_iter().chain(receipt));
+        // What was listed has no score, and what is not grouped stands for itself.
+        let (scored, grouped) = (hits.plan.how != How::Listed, self.narrow.is_grouped());
+        let columns = [
+            Some(Heading::right("#")),
+            scored.then(|| Heading::right("score")),
+            Some(Heading::left("key")),
+            grouped.then(|| Heading::right("of")),
+            Some(Heading::yielding("title")),
+        ];
+        let mut table = Table::new(columns.into_iter().flatten().chain(receipt));
+        for (place, hit) in hits.hits.iter().enumerate() {
+            let columns = [
+                Some((hits.offset + place + 1).to_string()),
+                scored.then(|| score(hit.score, hits.fusion)),
+                Some(hit.item.key.clone()),
+                grouped.then(|| narrow::members(hit.group.as_ref())),
+                Some(words.title(&hit.item)),
+            ];
+            let receipt = hit.receipt.parts.iter().map(|part| match (part.value(), part.rank) {
+                (Some(value), Some(rank)) => format!("{value:.3} (#{rank})"),
+                (Some(value), None) => format!("{value:.3}"),
+                (None, _) => "none".to_owned(),
+            });
+            table.row(columns.into_iter().flatten().chain(receipt));
+        }
+        table
     }
-    table
 }
 
 /// A score with as many digits as tell scores apart.
@@ -187,9 +202,13 @@ fn json_line(
         "score": hit.score,
         "receipt": hit.receipt.parts,
         "exact": hits.exact,
+        "plan": hits.plan,
         "fusion": hits.fusion,
         "item": hit.item,
     });
+    if let Some(group) = &hit.group {
+        line["group"] = json!(group);
+    }
     if let Some(aspect) = aspect {
         line["by"] = json!(aspect);
     }

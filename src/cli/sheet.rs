@@ -6,9 +6,10 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use image::codecs::jpeg::JpegEncoder;
 use lookalike::catalogue::picture::{decode_picture, read_picture};
+use lookalike::search::{Facet, How};
 use lookalike::{Collection, Fusion, Hit, Part, PictureLimits, Query, StoredItem, Term};
 
-use super::search::{Answer, score};
+use super::search::{Answer, counts, score};
 use super::words::Words;
 
 const STYLE: &str = include_str!("sheet.css");
@@ -23,14 +24,18 @@ pub fn page(query: &Query, answers: &[Answer], collection: &Collection, words: &
         .enumerate()
         .map(|(place, (term, weight))| signed(place, weight, &asked_words(term, collection, words)))
         .collect();
+    let filter = query.filtered_by().map(|filter| format!("where {filter}"));
+    let asked: Vec<String> = asked.into_iter().chain(filter).collect();
     let heading = escape(&asked.join(" "));
     let pictures: String = query
         .terms()
         .filter_map(|(term, weight)| asked_picture(term, weight, collection))
         .collect();
     let hits: usize = answers.iter().map(|(_, hits)| hits.hits.len()).max().unwrap_or_default();
+    let listed = answers.iter().all(|(_, hits)| hits.plan.how == How::Listed);
+    let order = if listed { "listed" } else { "best first" };
     let about = format!(
-        "{hits} of {} items in {}, best first",
+        "{hits} of {} items in {}, {order}",
         collection.len(),
         escape(&collection.path().display().to_string())
     );
@@ -52,16 +57,23 @@ pub fn page(query: &Query, answers: &[Answer], collection: &Collection, words: &
 fn list((aspect, hits): &Answer, words: &Words) -> String {
     let cards = hits.hits.iter().enumerate();
     let cards: String =
-        cards.map(|(place, hit)| card(place + 1, hit, hits.fusion, words)).collect();
+        cards.map(|(place, hit)| card(hits.offset + place + 1, hit, hits.fusion, words)).collect();
     let cards = if cards.is_empty() { "<li>Nothing answers this query.</li>" } else { &cards };
+    let counts: String = hits.facets.iter().map(counted).collect();
     match aspect {
-        None => format!("<ol>\n{cards}</ol>\n"),
+        None => format!("{counts}<ol>\n{cards}</ol>\n"),
         Some(aspect) => {
             format!(
-                "<section><h2 class=\"{aspect}\">by {aspect}</h2>\n<ol>\n{cards}</ol></section>\n"
+                "<section><h2 class=\"{aspect}\">by {aspect}</h2>\n{counts}<ol>\n{cards}</ol></section>\n"
             )
         }
     }
+}
+
+/// The counts of a field's values, as a line above the hits.
+fn counted(facet: &Facet) -> String {
+    let (field, counts) = (escape(&facet.field), escape(&counts(facet, 20)));
+    format!("<p class=\"about\"><b>{field}</b> {counts}</p>\n")
 }
 
 /// A term with its sign and weight, as far as they say anything.
@@ -108,13 +120,20 @@ fn card(place: usize, hit: &Hit, fusion: Fusion, words: &Words) -> String {
         Some(source) => format!("<img src=\"{source}\" alt=\"{title}\">"),
         None => format!("<div class=\"blank\">{title}</div>"),
     };
+    let group = hit.group.as_ref().map_or(String::new(), |group| {
+        format!("<p class=\"key\">best of {} with {}</p>", group.count, escape(&group.value))
+    });
+    // What was listed has no score.
+    let score = match hit.receipt.parts.is_empty() {
+        true => String::new(),
+        false => format!("<p class=\"score\">score <b>{}</b></p>", score(hit.score, fusion)),
+    };
     let bars: String = hit.receipt.parts.iter().map(|part| bar(part, fusion)).collect();
     format!(
         "<li><figure>{picture}<figcaption><p class=\"name\"><b>{place}</b> {title}</p>\
-         <p class=\"key\">{}</p>{bars}<p class=\"score\">score <b>{}</b></p>\
+         <p class=\"key\">{}</p>{group}{bars}{score}\
          </figcaption></figure></li>\n",
         escape(&words.subtitle(&hit.item)),
-        score(hit.score, fusion),
     )
 }
 

@@ -8,7 +8,7 @@ use clap::builder::FalseyValueParser;
 
 /// What to be similar to.
 #[derive(clap::Args)]
-#[group(required = true, multiple = true)]
+#[group(multiple = true)]
 pub struct Terms {
     /// What to be similar to, as one expression: '"red dress" + ./photo.jpg - 2:stripes + item:SKU123'
     ///

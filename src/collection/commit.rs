@@ -6,8 +6,10 @@ use sha2::{Digest, Sha256};
 
 use super::Error;
 use super::encoders::Known;
+use super::fields::Declared;
 use super::layout::Layout;
 use super::manifest::{Manifest, SegmentEntry, StoredItem};
+use super::postings::Blocks;
 use super::report::{Progress, Report};
 use super::revision::{Changes, Rest, Revision};
 use super::store::Store;
@@ -35,6 +37,9 @@ pub(super) struct Commit<'a> {
     rewording: Rewording,
     /// Rows that nobody can see once the generation is published.
     superseded: Vec<(u32, u32)>,
+    /// Where postings have to be written.
+    blocks: Blocks,
+    declared: Declared,
     ledger: Sha256,
 }
 
@@ -46,6 +51,10 @@ impl<'a> Commit<'a> {
         rewording: Rewording,
     ) -> Result<Self, Error> {
         let base = old.as_ref().map_or(0, |manifest| manifest.generation);
+        let mut blocks = Blocks::default();
+        if old.as_ref().is_some_and(|old| old.fields.is_none()) {
+            blocks.mark_all(store, base)?;
+        }
         let generation =
             base.checked_add(1).ok_or_else(|| store.damaged("its generations have run out"))?;
         store.begin(generation)?;
@@ -60,8 +69,15 @@ impl<'a> Commit<'a> {
             vectors: Modality::ALL.map(|modality| (modality, Changes::default())),
             rewording,
             superseded: Vec::new(),
+            blocks,
+            declared: Declared::default(),
             ledger: Sha256::new(),
         })
+    }
+
+    /// Says how some fields are to be read from now on.
+    pub(super) fn declare(&mut self, declared: Declared) {
+        self.declared = declared;
     }
 
     /// Says what is to become of the vectors of a modality that do not change.
@@ -106,6 +122,9 @@ impl<'a> Commit<'a> {
         if let Some(rejection) = rejection {
             self.reject(&rejection)?;
         }
+        if old.as_ref().is_none_or(|(old, _)| old.fields != stored.fields) {
+            self.blocks.mark(id);
+        }
         match &old {
             Some((old, _)) if *old == stored => return Ok(()),
             Some((old, written)) => {
@@ -132,6 +151,7 @@ impl<'a> Commit<'a> {
         self.rewording.note(id, &item.text, "");
         self.store.put_item::<StoredItem>(id, self.generation, None)?;
         self.superseded.extend([(id, written), (id, self.generation)]);
+        self.blocks.mark(id);
         self.vectors.iter_mut().for_each(|(modality, changes)| changes.note(id, None, *modality));
         self.report.removed += 1;
         self.report.items -= 1;
@@ -161,7 +181,8 @@ impl<'a> Commit<'a> {
                 && self.report.added == 0
                 && self.superseded.is_empty()
                 && old.ledger_digest == ledger_digest
-                && old.notes == notes;
+                && old.notes == notes
+                && self.declared.hold_in(old.fields.as_deref());
             if same {
                 self.report.generation = old.generation;
                 self.store.abandon(self.generation)?;
@@ -186,6 +207,10 @@ impl<'a> Commit<'a> {
             idle.extend(written.is_empty().then(|| known.entry.clone()));
             segments.extend(written);
         }
+        let base = self.old.as_ref().map_or(0, |old| old.generation);
+        let fields = self.old.as_mut().and_then(|old| old.fields.take()).unwrap_or_default();
+        let postings =
+            self.blocks.write(self.store, (base, self.generation), fields, &self.declared)?;
         let old_words = self.old.as_ref().and_then(|old| old.words.as_ref());
         let words = self.rewording.write(self.store, layout, self.generation, old_words)?;
         let manifest = Manifest {
@@ -195,6 +220,7 @@ impl<'a> Commit<'a> {
             ledger_digest,
             segments,
             idle,
+            fields: Some(postings.fields),
             words: Some(words),
             notes,
         };
@@ -203,6 +229,7 @@ impl<'a> Commit<'a> {
         self.report.published = true;
         // From here on the new generation stands; what follows only tidies up.
         self.store.forget(&self.superseded)?;
+        self.store.forget_postings(&postings.superseded)?;
         self.store.drop_ledgers(0, self.generation)?;
         self.store.forget_dead(&manifest)?;
         layout.clean(Some(&manifest))?;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::manifest::EncoderEntry;
 use crate::encode::{Fingerprint, Modality};
+use crate::spelling::meant;
 use crate::{catalogue, encode};
 
 /// Why a collection could not be opened, filled or read.
@@ -132,6 +133,16 @@ pub enum Error {
         then: Box<EncoderEntry>,
         /// What the model is now.
         now: Fingerprint,
+    },
+    /// A type was told for a field that no item has.
+    #[error("no item has a field \"{name}\"{}; there are: {}", meant(.nearest), .known.join(", "))]
+    NoSuchField {
+        /// The name as it was given.
+        name: String,
+        /// The field that may have been meant.
+        nearest: Option<String>,
+        /// The fields that there are.
+        known: Vec<String>,
     },
     /// There is nothing to compare with.
     #[error("{path} has no {modality} vectors", path = path.display())]

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use super::Error;
 use super::commit::VectorOptions;
 use super::encoders::Encoders;
+use super::fields::{Declared, FieldReading};
 use super::intake::Intake;
 use super::manifest::Manifest;
 use super::pipeline::Pipeline;
@@ -38,6 +39,7 @@ pub struct Indexer<'a> {
     pub(super) vectors: VectorOptions<'a>,
     prune: bool,
     change_encoder: bool,
+    declared: Declared,
     notes: Map<String, Value>,
 }
 
@@ -55,6 +57,7 @@ impl<'a> Indexer<'a> {
             },
             prune: false,
             change_encoder: false,
+            declared: Declared::default(),
             notes: Map::new(),
         }
     }
@@ -104,6 +107,13 @@ impl<'a> Indexer<'a> {
         self
     }
 
+    /// Says how a field is to be read, for this run and all later ones; `None` to have it inferred again.
+    /// Nothing is embedded anew for it.
+    pub fn field(mut self, name: &str, reading: Option<FieldReading>) -> Self {
+        self.declared.say(name, reading);
+        self
+    }
+
     /// Keeps a remark with the collection, for whoever asks how it was made.
     pub fn note(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.notes.insert(name.to_owned(), value.into());
@@ -132,6 +142,7 @@ impl<'a> Indexer<'a> {
         let new_encoders = self.check_encoders(old)?;
         let carry_over = !new_encoders.is_empty() && !self.prune;
         let mut commit = writer.begin(Reading::Unknown)?;
+        commit.declare(self.declared);
         new_encoders.into_iter().for_each(|modality| commit.rest(modality, Rest::Anew));
         let mut intake = Intake::new(store, old.map_or(0, |manifest| manifest.generation));
         let pipeline = Pipeline::new(store, &self.encoders, &self.limits);

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::fields::FieldEntry;
 use super::store::{ContentHash, hash};
 use crate::catalogue::Item;
 use crate::encode::{Encoder, Fingerprint, Modality};
@@ -28,6 +29,9 @@ pub struct Manifest {
     /// Encoders that were used for items which had nothing for them to embed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub idle: Vec<EncoderEntry>,
+    /// What the items' fields hold; `None` where it was published before there were postings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fields: Option<Vec<FieldEntry>>,
     /// The texts as words; `None` in collections that were made before there were any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub words: Option<WordsEntry>,

@@ -8,6 +8,7 @@ mod clock;
 mod commit;
 mod encoders;
 mod error;
+pub(crate) mod fields;
 mod freshness;
 mod indexer;
 mod intake;
@@ -15,6 +16,7 @@ mod interactions;
 mod layout;
 mod manifest;
 mod pipeline;
+pub(crate) mod postings;
 mod readers;
 mod report;
 mod revision;
@@ -35,6 +37,7 @@ use std::time::Duration;
 use lookalike_index::{RowSet, Segment, Shelf};
 
 pub use error::Error;
+pub use fields::{FieldEntry, FieldReading, FieldType};
 pub use indexer::Indexer;
 pub use interactions::{Interaction, InteractionReport, InteractionRow, Purpose};
 pub use manifest::{Dead, EncoderEntry, Manifest, PictureRecord, SegmentEntry, StoredItem};
@@ -45,6 +48,7 @@ use crate::catalogue::Rejection;
 use crate::encode::{Embedding, Modality};
 use crate::words::WordsIndex;
 use layout::Layout;
+use postings::Columns;
 use readers::Readers;
 use store::Store;
 
@@ -62,6 +66,7 @@ pub struct Collection {
     vectors: Vec<(Modality, Shelf)>,
     words: Option<WordsIndex>,
     readers: Readers,
+    columns: Columns,
 }
 
 impl Collection {
@@ -93,8 +98,9 @@ impl Collection {
         };
         let vectors = Modality::ALL.into_iter().filter_map(shelf).collect::<Result<_, _>>()?;
         let words = words::open_words(layout, &manifest)?;
-        let readers = Readers::default();
-        Ok(Collection { layout: layout.clone(), store, manifest, vectors, words, readers })
+        let (readers, columns) = (Readers::default(), Columns::default());
+        let layout = layout.clone();
+        Ok(Collection { layout, store, manifest, vectors, words, readers, columns })
     }
 
     /// The collection's directory.

@@ -54,7 +54,7 @@ pub use bpr_mf::{BprMf, BprMfSettings};
 pub use chance::Chance;
 pub use error::{Error, ModelError};
 pub use evaluate::{Judge, Judged, Protocol, Slice};
-pub use factors::{Block, Factors, Part};
+pub use factors::{Block, Factors, Part, fold};
 pub use features::Features;
 pub use history::History;
 pub use intake::{InteractionColumns, InteractionFile, InteractionOptions};

@@ -25,6 +25,7 @@ use serde::de::DeserializeOwned;
 use super::Error;
 use super::trust::Checked;
 pub(super) use cache::{Cached, ContentHash, hash};
+pub(super) use postings::Place;
 
 /// Items by `(id, generation)`; an empty value says that the item is gone.
 const ITEMS: &str = "items";
