@@ -265,3 +265,106 @@ fn a_collection_of_the_first_version_is_opened_and_grows() {
     assert_eq!((collection.len(), both.encoded()), (5, (pictures, texts + 1)));
     assert!(collection.search(&Query::new().text("blue lamp")).unwrap().hits[0].score > 0.999);
 }
+
+#[test]
+fn a_snapshot_is_a_collection_of_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, both) = (dir.path().join("shop"), Both::default());
+    both.index(&path, items(0..MANY, 1).chain([item("k1", 9_999, "twice")]));
+    both.index(&path, items(0..20, 2));
+    let copy = dir.path().join("copy");
+    // While a run has written rows that it has not published, and goes on.
+    let rows = entries(items(0..200, 3)).inspect(|row| {
+        if matches!(row, Ok(lookalike::catalogue::Entry::Item(item, _)) if item.row == 150) {
+            Collection::snapshot(&path, &copy).unwrap();
+        }
+    });
+    both.indexer(&path).run(rows).unwrap();
+    let (taken, original) = (both.open(&copy), both.open(&path));
+    let sound = taken.verify().unwrap();
+    assert_eq!((taken.manifest().generation, original.manifest().generation), (2, 3));
+    assert_eq!((sound.items, sound.vectors, sound.ledger), (MANY, MANY, 1));
+    assert_eq!(segments(&taken), [(MANY as usize - 20, 20), (20, 0)]);
+    assert_eq!(taken.item(7).unwrap().unwrap().text, text(7, 2));
+    assert_eq!(original.item(7).unwrap().unwrap().text, text(7, 3));
+    // Each goes its own way, and nothing is embedded again.
+    let encoded = both.encoded();
+    both.indexer(&path).compact().unwrap();
+    both.index(&copy, items(0..200, 3));
+    assert_eq!(both.encoded().0, encoded.0);
+    let (copied, original) = (both.open(&copy), both.open(&path));
+    copied.verify().unwrap();
+    assert_eq!(scores(&copied, "lamp 3"), scores(&original, "lamp 3"));
+    let refused = Collection::snapshot(&path, &copy);
+    assert!(matches!(refused, Err(Error::Exists { .. })));
+    let left = fs::read_dir(dir.path()).unwrap().count();
+    assert_eq!(left, 2, "nothing half is left");
+}
+
+#[test]
+fn the_old_encoder_answers_until_the_new_one_has_embedded_everything() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, old) = (dir.path().join("shop"), Both::default());
+    old.index(&path, items(0..300, 1));
+    let new = Both {
+        words: support::Words { version: 1, ..support::Words::default() }.into(),
+        ..old.clone()
+    };
+    let mut asked = 0;
+    let rows = entries(items(0..300, 1)).inspect(|_| {
+        asked += 1;
+        if asked % 100 == 0 {
+            let hits = old.open(&path).search(&Query::new().text(text(5, 1)).top(1)).unwrap().hits;
+            assert_eq!(hits[0].item.key, "k5");
+            let refused = Collection::open(&path).unwrap().with_text_encoder(new.words.clone());
+            assert!(matches!(refused, Err(Error::ModelChanged { .. })));
+        }
+    });
+    new.indexer(&path).change_encoder(true).run(rows).unwrap();
+    assert_eq!((asked, new.encoded().1), (300, 300));
+    let collection = new.open(&path);
+    collection.verify().unwrap();
+    assert_eq!(segments(&collection), [(300, 0)]);
+    // Nobody can go back to what the old one made, and compaction forgets it.
+    assert_eq!(collection.verify().unwrap().cached, 600);
+    assert_eq!(new.indexer(&path).compact().unwrap().forgotten, 300);
+}
+
+#[test]
+fn readers_search_throughout_while_a_writer_works() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let dir = tempfile::tempdir().unwrap();
+    let (path, both) = (dir.path().join("shop"), Both::default());
+    both.index(&path, items(0..60, 1));
+    let done = AtomicBool::new(false);
+    let seen = std::thread::scope(|scope| {
+        let read = || {
+            let mut seen = std::collections::BTreeSet::new();
+            while !done.load(Ordering::Relaxed) {
+                let collection = both.open(&path);
+                // One version of everything: the words, the items and their vectors.
+                let first = collection.item(0).unwrap().unwrap().text;
+                let version = first.rsplit(' ').next().unwrap().to_owned();
+                for n in [3, 59, 20] {
+                    let words = text(n, version.parse().unwrap());
+                    let hits = collection.search(&Query::new().text(&words).top(100)).unwrap().hits;
+                    assert_eq!(hits.len(), 60);
+                    assert!(hits[0].score > 0.999, "{words}: {}", hits[0].score);
+                    assert!(hits.iter().all(|hit| hit.item.text.ends_with(&version)));
+                }
+                seen.insert(version);
+            }
+            seen
+        };
+        let readers: Vec<_> = (0..3).map(|_| scope.spawn(read)).collect();
+        for version in 2..12 {
+            both.index(&path, items(0..60, version));
+            if version % 4 == 0 {
+                both.indexer(&path).compact().unwrap();
+            }
+        }
+        done.store(true, Ordering::Relaxed);
+        readers.into_iter().map(|reader| reader.join().unwrap().len()).max().unwrap()
+    });
+    assert!(seen > 1, "the readers saw one generation: the test tests nothing");
+}

@@ -9,14 +9,14 @@ use std::time::Instant;
 
 use candle_core::Device;
 use clap::builder::FalseyValueParser;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use lookalike::catalogue::{Catalogue, CatalogueOptions, Columns, Format};
 use lookalike::collection::FieldReading;
 use lookalike::encode::store::Model;
-use lookalike::{Collection, Indexer, Modality, PictureLimits, Progress, Report};
-use lookalike_index::Stage;
+use lookalike::{Collection, Indexer, Modality, PictureLimits, Report};
 use serde_json::{Value, json};
 
+use super::progress::{bar, show};
 use super::remote::Remote;
 use super::{Common, Outcome, SKIPPED, remark};
 
@@ -290,21 +290,6 @@ fn noted(columns: &Columns) -> Value {
     })
 }
 
-fn bar(quiet: bool) -> ProgressBar {
-    if quiet {
-        return ProgressBar::hidden();
-    }
-    // How many rows there are is counted beside the run.
-    let bar = ProgressBar::no_length();
-    bar.set_message("starting");
-    let template = "{bar:30} {percent:>3}% {msg}, {eta} left";
-    bar.set_style(
-        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
-    );
-    bar.enable_steady_tick(std::time::Duration::from_millis(200));
-    bar
-}
-
 /// Counts the catalogue's rows beside the run, so that the bar can tell what is left.
 fn count(bar: &ProgressBar, args: &Args, options: CatalogueOptions) {
     let (bar, path) = (bar.clone(), args.catalogue.clone());
@@ -315,26 +300,6 @@ fn count(bar: &ProgressBar, args: &Args, options: CatalogueOptions) {
             }
         });
     }
-}
-
-fn show(bar: &ProgressBar, done: &Progress) {
-    if let Some(graph) = &done.graph {
-        let doing = match graph.stage {
-            Stage::Linking => "linking",
-            Stage::Coding => "coding",
-            _ => "measuring",
-        };
-        bar.set_length(graph.of as u64);
-        bar.set_position(graph.done as u64);
-        return bar.set_message(format!("{doing} {} vectors", graph.modality));
-    }
-    bar.set_position(done.rows);
-    let rate = done.rows as f64 / bar.elapsed().as_secs_f64().max(0.1);
-    let left_out = match done.rejected {
-        0 => String::new(),
-        n => format!(", {n} in the ledger"),
-    };
-    bar.set_message(format!("{} rows, {rate:.0}/s{left_out}", done.rows));
 }
 
 fn print(report: &Report, args: &Args, common: &Common, seconds: f64) -> io::Result<()> {

@@ -1,5 +1,6 @@
 //! The command line: one file a command, each from arguments through the library to print.
 
+mod compact;
 mod duplicates;
 mod evaluate;
 mod export;
@@ -10,12 +11,15 @@ mod info;
 mod interactions;
 mod ledger;
 mod models;
+mod progress;
 mod queries;
 mod remote;
+mod remove;
 mod search;
 mod sheet;
 mod shell;
 mod similar;
+mod snapshot;
 mod table;
 mod taste;
 mod terms;
@@ -90,6 +94,9 @@ enum Command {
     Ledger(ledger::Args),
     Info(info::Args),
     Verify(verify::Args),
+    Remove(remove::Args),
+    Compact(compact::Args),
+    Snapshot(snapshot::Args),
     Models(models::ModelsArgs),
     Completions(shell::CompletionsArgs),
     #[command(hide = true)]
@@ -114,6 +121,9 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Ledger(args) => ledger::run(args, common),
         Command::Info(args) => info::run(args, common),
         Command::Verify(args) => verify::run(args, common),
+        Command::Remove(args) => remove::run(args, common),
+        Command::Compact(args) => compact::run(args, common),
+        Command::Snapshot(args) => snapshot::run(args, common),
         Command::Models(args) => models::run(args, common),
         Command::Completions(args) => shell::completions(args),
         Command::Man(args) => shell::manual(args),

@@ -23,6 +23,12 @@ pub enum Error {
         /// The file or directory.
         path: PathBuf,
     },
+    /// Something is there already.
+    #[error("{path} exists already; name another place, it is left as it is", path = path.display())]
+    Exists {
+        /// The file or directory.
+        path: PathBuf,
+    },
     /// Made, but nothing was published in it yet.
     #[error(
         "the collection {path} is empty: its first `index` has not finished; run it again, it goes on where it was",

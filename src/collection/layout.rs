@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use super::Error;
 use super::manifest::Manifest;
+use super::snapshot::sync;
 use crate::encode::Modality;
 
 /// The directory of one collection.
@@ -138,6 +139,21 @@ impl Layout {
 
     pub(super) fn segment_name(generation: u32, modality: Modality) -> String {
         format!("{generation}-{modality}.seg")
+    }
+
+    /// The files that a manifest names, wherever they lie. None of them is ever written again.
+    pub(super) fn published(&self, manifest: &Manifest) -> impl Iterator<Item = PathBuf> {
+        let vectors = manifest.segments.iter().map(|segment| self.segment(&segment.file));
+        let words = manifest.words.iter().flat_map(|words| &words.files);
+        vectors.chain(words.map(|file| self.words().join(file)))
+    }
+
+    /// Puts the names of all files on the medium.
+    pub(super) fn sync(&self) -> Result<(), Error> {
+        for directory in [self.vectors(), self.words(), self.root.clone()] {
+            sync(&directory).map_err(|source| Error::NotWritable { path: directory, source })?;
+        }
+        Ok(())
     }
 
     /// Removes files of vectors and of words that the published manifest does not name: they are

@@ -21,6 +21,7 @@ pub(crate) mod postings;
 mod readers;
 mod report;
 mod revision;
+mod snapshot;
 mod store;
 mod tiers;
 mod trust;

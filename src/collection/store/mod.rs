@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use rocksdb::{
     BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType,
-    DBPinnableSlice, IteratorMode, Options, ReadOptions,
+    DBPinnableSlice, IteratorMode, Options, ReadOptions, WriteOptions,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -127,6 +127,22 @@ impl Store {
             self.db.compact_range_cf(self.family(family)?, None::<&[u8]>, None::<&[u8]>);
         }
         Ok(())
+    }
+
+    /// Copies every row of every table, as they stood when this was opened for reading, into a new store.
+    pub(super) fn copy_to(&self, path: &Path) -> Result<(), Error> {
+        let copy = Store::open_for_writing(path)?;
+        let mut unlogged = WriteOptions::default();
+        // It is nobody's until all of it is there, and then it is in sorted files.
+        unlogged.disable_wal(true);
+        for name in FAMILIES.into_iter().chain(LATER) {
+            let family = copy.family(name)?;
+            for row in self.rows(name, ReadOptions::default())? {
+                let (key, value) = row?;
+                copy.db.put_cf_opt(family, key, value, &unlogged).map_err(|e| copy.failed(e))?;
+            }
+        }
+        copy.settle()
     }
 
     /// Files of vectors that a run has found sound.
