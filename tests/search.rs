@@ -126,7 +126,7 @@ fn ranks_count_from_one_in_each_part() {
         seen.sort_by_key(|&(rank, _)| rank);
         assert!(seen.windows(2).all(|w| w[0].0 < w[1].0 && w[0].1 >= w[1].1));
         // The item that was asked for holds one of the places.
-        let count = shop.collection.segment(hits[0].receipt.parts[part].modality).unwrap().len();
+        let count = shop.collection.vectors(hits[0].receipt.parts[part].modality).unwrap().len();
         assert_eq!(seen.len(), count - 1);
         assert_eq!(seen.last().unwrap().0 as usize, count);
     }

@@ -1,6 +1,6 @@
-//! A set of rows: what a filter lets pass.
+//! A set of rows or ids: what a filter lets pass.
 
-/// A set of rows of one segment, one bit each.
+/// A set of rows of one segment, or of ids on a [`Shelf`](crate::Shelf): one bit each, up to the largest.
 ///
 /// ```
 /// use lookalike_index::RowSet;
@@ -70,6 +70,32 @@ impl RowSet {
         }
     }
 
+    /// The set of those that a sequence says, from row 0 on.
+    pub(crate) fn from_bits(mut bits: impl Iterator<Item = bool>) -> Self {
+        let mut words = Vec::new();
+        while let Some(first) = bits.next() {
+            let rest = bits.by_ref().take(63).zip(1..);
+            words.push(rest.fold(u64::from(first), |word, (bit, at)| word | u64::from(bit) << at));
+        }
+        RowSet { words }
+    }
+
+    /// Row 0 for what was row `first`, and so on for the `rows` from there.
+    pub(crate) fn moved_down(&self, first: u32, rows: usize) -> Self {
+        let (from, shift) = (first as usize / 64, first % 64);
+        let word = |w: usize| self.words.get(w).copied().unwrap_or(0);
+        let moved = |w: usize| {
+            // In two steps: a shift by 64 is none.
+            word(from + w) >> shift | word(from + w + 1) << (63 - shift) << 1
+        };
+        let needed = rows.div_ceil(64).min(self.words.len().saturating_sub(from));
+        let mut words: Vec<u64> = (0..needed).map(moved).collect();
+        if !rows.is_multiple_of(64) && words.len() > rows / 64 {
+            words[rows / 64] &= (1 << (rows % 64)) - 1;
+        }
+        RowSet { words }
+    }
+
     /// How many of the rows are below `rows`.
     pub(crate) fn count_below(&self, rows: usize) -> usize {
         let whole = rows / 64;
@@ -111,6 +137,12 @@ mod tests {
             prop_assert_eq!((set.len(), set.is_empty()), (rows.len(), rows.is_empty()));
             prop_assert_eq!(set.count_below(below.into()), rows.range(..below).count());
             prop_assert_eq!(set.contains(below.into()), rows.contains(&below));
+            let moved = set.moved_down(gone.into(), below.into());
+            let range = u32::from(gone)..u32::from(gone) + u32::from(below);
+            let among: Vec<u32> = rows.iter().map(|&r| u32::from(r)).filter(|r| range.contains(r)).collect();
+            prop_assert_eq!(moved.iter().map(|r| r + u32::from(gone)).collect::<Vec<_>>(), among);
+            let bits = RowSet::from_bits((0..below).map(|row| rows.contains(&row)));
+            prop_assert_eq!(bits.iter().collect::<Vec<_>>(), rows.range(..below).map(|&r| u32::from(r)).collect::<Vec<_>>());
             set.intersect(&collect(&others));
             let both: Vec<u32> = rows.intersection(&others).map(|&r| u32::from(r)).collect();
             prop_assert_eq!(set.iter().collect::<Vec<_>>(), both);

@@ -7,6 +7,7 @@ mod usual;
 
 use std::fmt;
 
+use super::feeds::shopify::{self, Header};
 use super::{CatalogueOptions, Error};
 use usual::{GROUPS, KEYS, PICTURES, PRICES, SENTENCE, TITLES};
 
@@ -126,6 +127,22 @@ impl Columns {
             None => (guess_text(&all, &title, &[&key, &picture, &group, &price]), Why::Guessed),
         };
         Ok(Columns { all, key, title, picture, group, price, text, text_why })
+    }
+}
+
+impl Columns {
+    /// Of Shopify's variants it is known what they go by, and not guessed from names.
+    pub(super) fn is_shopify(&mut self, header: &Header, options: &CatalogueOptions) {
+        let known = |name: &str| Some(Chosen { column: name.to_owned(), why: Why::Guessed });
+        if options.key.is_none() {
+            self.key = known(shopify::KEY);
+        }
+        if options.picture.is_none() {
+            self.picture = known(shopify::PICTURE);
+        }
+        if options.group.is_none() {
+            self.group = known(header.group());
+        }
     }
 }
 

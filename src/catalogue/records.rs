@@ -5,8 +5,9 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::rows::{Row, Rows, SAMPLE, names_of, open_rows, sample};
-use super::{CatalogueOptions, Error, Format};
+use super::opening::Opened;
+use super::rows::{Row, Rows, SAMPLE, names_of, sample};
+use super::{CatalogueOptions, Error};
 
 /// The rows of a file in any format that a catalogue may have, with the names of their fields.
 pub(crate) struct Records {
@@ -21,11 +22,10 @@ pub(crate) type Record = (u64, Result<Map<String, Value>, String>);
 
 impl Records {
     pub fn open(path: &Path, options: &CatalogueOptions) -> Result<Self, Error> {
-        let (dialect, mut rows, columns) = open_rows(path, options)?;
-        let json = dialect.format == Format::JsonLines;
-        let none = || Error::NoRows { path: path.to_owned() };
-        let sampled = sample(&mut rows, if json { SAMPLE } else { 1 }, none)?;
-        let columns = if json { names_of(&sampled) } else { columns };
+        let Opened { mut rows, columns, none, .. } = Opened::new(path, options)?;
+        let wanted = if columns.is_some() { 1 } else { SAMPLE };
+        let sampled = sample(&mut rows, wanted, || none)?;
+        let columns = columns.unwrap_or_else(|| names_of(&sampled));
         Ok(Records { rows, sampled, columns })
     }
 }

@@ -6,11 +6,14 @@ mod info;
 mod interactions;
 mod ledger;
 mod models;
+mod recommend;
+mod remote;
 mod search;
 mod sheet;
 mod shell;
 mod table;
 mod taste;
+mod train;
 mod verify;
 mod words;
 
@@ -54,7 +57,7 @@ struct Common {
     /// Print no progress and no remarks
     #[arg(long, short, global = true, env = "LOOKALIKE_QUIET", value_parser = clap::builder::FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
     quiet: bool,
-    /// Where models are kept [default: lookalike in the user's cache directory]
+    /// Where models and fetched pictures are kept [default: lookalike in the user's cache directory]
     #[arg(long, global = true, value_name = "DIR", env = "LOOKALIKE_CACHE")]
     cache: Option<PathBuf>,
     /// Use so many threads, 1024 at the most; 0 for one for each core [default: 0]
@@ -73,7 +76,9 @@ enum Command {
     Index(index::Args),
     Search(search::Args),
     Interactions(interactions::Args),
+    Train(train::Args),
     Evaluate(evaluate::Args),
+    Recommend(recommend::Args),
     Ledger(ledger::Args),
     Info(info::Args),
     Verify(verify::Args),
@@ -92,6 +97,8 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Index(args) => index::run(args, common),
         Command::Search(args) => search::run(args, common),
         Command::Interactions(args) => interactions::run(args, common),
+        Command::Train(args) => train::run(args, common),
+        Command::Recommend(args) => recommend::run(args, common),
         Command::Evaluate(args) => evaluate::run(args, common),
         Command::Ledger(args) => ledger::run(args, common),
         Command::Info(args) => info::run(args, common),

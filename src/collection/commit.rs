@@ -14,6 +14,7 @@ use super::manifest::{EncoderEntry, Manifest, SegmentEntry, StoredItem};
 use super::pipeline::hash;
 use super::report::{GraphProgress, Progress, Report};
 use super::store::{Cached, ContentHash, Store};
+use super::words::Rewording;
 use super::work::{Embedded, Outcome};
 use crate::catalogue::Rejection;
 use crate::encode::{Fingerprint, Modality};
@@ -33,6 +34,7 @@ pub(super) struct Commit<'a> {
     report: Report,
     /// Modalities of which at least one vector differs from the published ones.
     stale: Vec<Modality>,
+    rewording: Rewording,
     /// Rows that nobody can see once the generation is published.
     superseded: Vec<(u32, u32)>,
     ledger: Sha256,
@@ -40,11 +42,12 @@ pub(super) struct Commit<'a> {
 
 impl<'a> Commit<'a> {
     /// Begins the generation after `old`; `stale` names the modalities whose vectors are
-    /// written anew whatever becomes of the rows.
+    /// written anew whatever becomes of the rows, `rewording` says the same of the words.
     pub(super) fn begin(
         store: &'a Store,
         old: Option<Manifest>,
         stale: Vec<Modality>,
+        rewording: Rewording,
     ) -> Result<Self, Error> {
         let base = old.as_ref().map_or(0, |manifest| manifest.generation);
         let generation =
@@ -59,6 +62,7 @@ impl<'a> Commit<'a> {
             },
             old,
             stale,
+            rewording,
             superseded: Vec::new(),
             ledger: Sha256::new(),
         })
@@ -103,6 +107,8 @@ impl<'a> Commit<'a> {
                 self.report.items += 1;
             }
         }
+        let old_text = old.as_ref().map_or("", |(old, _)| &old.text);
+        self.rewording.note(id, old_text, &stored.text);
         for modality in Modality::ALL {
             if !same_vector(old.as_ref().map(|(old, _)| old), &stored, modality) {
                 self.mark_stale(modality);
@@ -120,7 +126,8 @@ impl<'a> Commit<'a> {
     /// Removes the items that the catalogue no longer has.
     pub(super) fn prune(&mut self, intake: &Intake) -> Result<(), Error> {
         for row in intake.unseen()? {
-            let (id, written, _) = row?;
+            let (id, written, item) = row?;
+            self.rewording.note(id, &item.text, "");
             self.store.put_item::<StoredItem>(id, self.generation, None)?;
             self.superseded.extend([(id, written), (id, self.generation)]);
             self.report.removed += 1;
@@ -144,6 +151,7 @@ impl<'a> Commit<'a> {
         let ledger_digest = format!("{:x}", self.ledger.finalize_reset());
         if let Some(old) = &self.old {
             let same = self.stale.is_empty()
+                && self.rewording.is_empty()
                 && self.report.added == 0
                 && self.superseded.is_empty()
                 && old.ledger_digest == ledger_digest
@@ -157,18 +165,22 @@ impl<'a> Commit<'a> {
         let mut segments = Vec::new();
         for modality in Modality::ALL {
             let Some((encoder, fingerprint)) = encoders.entry(modality) else { continue };
-            let published = self.old.as_ref().and_then(|old| old.segment(modality));
-            match published {
-                Some(entry) if !self.stale.contains(&modality) => segments.push(entry.clone()),
+            match &self.old {
+                Some(old) if !self.stale.contains(&modality) => {
+                    segments.extend(old.segments(modality).cloned());
+                }
                 _ => segments.extend(self.write_segment(layout, encoder, fingerprint, vectors)?),
             }
         }
+        let old_words = self.old.as_ref().and_then(|old| old.words.as_ref());
+        let words = self.rewording.write(self.store, layout, self.generation, old_words)?;
         let manifest = Manifest {
             generation: self.generation,
             items: self.report.items,
             ledger: u32::try_from(self.report.progress.rejected).unwrap_or(u32::MAX),
             ledger_digest,
             segments,
+            words: Some(words),
             notes,
         };
         self.store.publish(&manifest)?;

@@ -135,6 +135,27 @@ pub enum Error {
         /// The modality.
         modality: Modality,
     },
+    /// The collection was made before there was an index of words.
+    #[error(
+        "{path} has no index of words yet; `lookalike index` makes one when it is run again, and embeds nothing \
+         anew for it",
+        path = path.display()
+    )]
+    NoWords {
+        /// The collection.
+        path: PathBuf,
+    },
+    /// The index of words could not be read or written.
+    #[error(
+        "the words in {path}: {source}; index the catalogue again, which makes them anew",
+        path = path.display()
+    )]
+    Words {
+        /// Where its files are.
+        path: PathBuf,
+        /// What went wrong.
+        source: crate::words::Error,
+    },
     /// The model cannot be had.
     #[error(transparent)]
     Model(#[from] encode::store::StoreError),

@@ -18,6 +18,7 @@ use super::manifest::{Manifest, SegmentEntry};
 use super::pipeline::Pipeline;
 use super::report::{Progress, Report};
 use super::store::Store;
+use super::words::Rewording;
 use super::{Error, open_segment};
 use crate::catalogue::picture::PictureLimits;
 use crate::catalogue::{self, Entry};
@@ -135,7 +136,8 @@ impl<'a> Indexer<'a> {
         let base = old.as_ref().map_or(0, |manifest| manifest.generation);
         let carry_over = !new_encoders.is_empty() && !self.prune;
         let stale = new_encoders.into_iter().chain(unsound(&layout, old.as_ref())).collect();
-        let mut commit = Commit::begin(&store, old, stale)?;
+        let rewording = Rewording::of(&layout, old.as_ref());
+        let mut commit = Commit::begin(&store, old, stale, rewording)?;
         let mut intake = Intake::new(&store, base);
         let pipeline = Pipeline::new(&store, &self.encoders, &self.limits);
         let mut sink = |outcome| {
@@ -159,7 +161,7 @@ impl<'a> Indexer<'a> {
         let mut new = Vec::new();
         for modality in Modality::ALL {
             let now = self.encoders.entry(modality);
-            let then = old.and_then(|manifest| manifest.segment(modality)).map(|s| &s.encoder);
+            let then = old.and_then(|manifest| manifest.encoder(modality));
             match (then, now) {
                 (Some(then), Some((_, now))) if then.is(now) => (),
                 (Some(then), Some((now, fingerprint))) if !self.change_encoder => {

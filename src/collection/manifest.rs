@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::store::ContentHash;
 use crate::catalogue::Item;
 use crate::encode::{Encoder, Fingerprint, Modality};
+use crate::words::WordsEntry;
 
 /// What one commit publishes: the vectors' files, how they were made, and what they cover.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,17 +22,25 @@ pub struct Manifest {
     pub ledger: u32,
     /// SHA-256 of the ledger, in hexadecimal: whether it would be the same again.
     pub ledger_digest: String,
-    /// One a modality.
+    /// One or more of each modality that any item has. Of a modality, all are of the same encoder.
     pub segments: Vec<SegmentEntry>,
+    /// The texts as words; `None` in collections that were made before there were any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub words: Option<WordsEntry>,
     /// How the catalogue was read, in the words of whoever read it.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub notes: Map<String, Value>,
 }
 
 impl Manifest {
-    /// The segment of one modality.
-    pub fn segment(&self, modality: Modality) -> Option<&SegmentEntry> {
-        self.segments.iter().find(|s| s.encoder.modality == modality)
+    /// The segments of one modality.
+    pub fn segments(&self, modality: Modality) -> impl Iterator<Item = &SegmentEntry> {
+        self.segments.iter().filter(move |s| s.encoder.modality == modality)
+    }
+
+    /// The encoder that made the vectors of one modality.
+    pub fn encoder(&self, modality: Modality) -> Option<&EncoderEntry> {
+        self.segments(modality).next().map(|s| &s.encoder)
     }
 }
 

@@ -19,13 +19,14 @@ mod readers;
 mod report;
 mod store;
 mod verify;
+mod words;
 mod work;
 
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use lookalike_index::Segment;
+use lookalike_index::{Segment, Shelf};
 
 pub use error::Error;
 pub use indexer::Indexer;
@@ -36,6 +37,7 @@ pub use verify::Soundness;
 
 use crate::catalogue::Rejection;
 use crate::encode::{Embedding, Modality};
+use crate::words::WordsIndex;
 use layout::Layout;
 use readers::Readers;
 use store::Store;
@@ -51,7 +53,8 @@ pub struct Collection {
     layout: Layout,
     store: Store,
     manifest: Manifest,
-    segments: Vec<(Modality, Segment)>,
+    vectors: Vec<(Modality, Shelf)>,
+    words: Option<WordsIndex>,
     readers: Readers,
 }
 
@@ -78,13 +81,14 @@ impl Collection {
         let manifest: Manifest = store
             .current()?
             .ok_or_else(|| Error::Unpublished { path: layout.root().to_owned() })?;
-        let segments = manifest
-            .segments
-            .iter()
-            .map(|entry| Ok((entry.encoder.modality, open_segment(layout, entry)?)))
-            .collect::<Result<_, Error>>()?;
+        let shelf = |modality| {
+            let encoder = manifest.encoder(modality)?;
+            Some(open_shelf(layout, &manifest, encoder).map(|shelf| (modality, shelf)))
+        };
+        let vectors = Modality::ALL.into_iter().filter_map(shelf).collect::<Result<_, _>>()?;
+        let words = words::open_words(layout, &manifest)?;
         let readers = Readers::default();
-        Ok(Collection { layout: layout.clone(), store, manifest, segments, readers })
+        Ok(Collection { layout: layout.clone(), store, manifest, vectors, words, readers })
     }
 
     /// The collection's directory.
@@ -108,14 +112,13 @@ impl Collection {
     }
 
     /// The vectors of one modality, if any item has one.
-    pub fn segment(&self, modality: Modality) -> Option<&Segment> {
-        self.segments.iter().find(|(m, _)| *m == modality).map(|(_, segment)| segment)
+    pub fn vectors(&self, modality: Modality) -> Option<&Shelf> {
+        self.vectors.iter().find(|(m, _)| *m == modality).map(|(_, shelf)| shelf)
     }
 
     /// An item's vector of one modality, if it has one.
     pub fn embedding(&self, id: u32, modality: Modality) -> Result<Option<Embedding>, Error> {
-        let Some(segment) = self.segment(modality) else { return Ok(None) };
-        let vector = segment.row_of(id).and_then(|row| segment.vector(row));
+        let vector = self.vectors(modality).and_then(|vectors| vectors.vector(id));
         let embedding = vector.map(Embedding::new).transpose();
         embedding
             .map_err(|e| self.store.damaged(format!("the {modality} vector of item {id}: {e}")))
@@ -123,7 +126,7 @@ impl Collection {
 
     /// The encoder that made the vectors of one modality.
     pub fn encoder(&self, modality: Modality) -> Option<&EncoderEntry> {
-        self.manifest.segment(modality).map(|entry| &entry.encoder)
+        self.manifest.encoder(modality)
     }
 
     /// The number by which this collection knows a key.
@@ -158,23 +161,34 @@ impl Collection {
     pub fn size_on_disk(&self) -> Result<u64, Error> {
         self.layout.size()
     }
-
-    fn segment_path(&self, entry: &SegmentEntry) -> PathBuf {
-        self.layout.segment(&entry.file)
-    }
 }
 
 /// Opens, and looks again where a writer may just have superseded a file that was about to be opened.
 fn again<T>(open: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
     for attempt in 1..ATTEMPTS {
         match open() {
-            Err(Error::MissingVectors { .. } | Error::Database { .. } | Error::Damaged { .. }) => {
-                std::thread::sleep(Duration::from_millis(5 << attempt))
-            }
+            Err(
+                Error::MissingVectors { .. }
+                | Error::Words { .. }
+                | Error::Database { .. }
+                | Error::Damaged { .. },
+            ) => std::thread::sleep(Duration::from_millis(5 << attempt)),
             result => return result,
         }
     }
     open()
+}
+
+/// The vectors that `encoder` made, as `manifest` publishes them.
+fn open_shelf(
+    layout: &Layout,
+    manifest: &Manifest,
+    encoder: &EncoderEntry,
+) -> Result<Shelf, Error> {
+    let open = |entry| Ok((open_segment(layout, entry)?, None));
+    let segments =
+        manifest.segments(encoder.modality).map(open).collect::<Result<Vec<_>, Error>>()?;
+    Ok(Shelf::new(encoder.dimension, segments)?)
 }
 
 fn open_segment(layout: &Layout, entry: &SegmentEntry) -> Result<Segment, Error> {

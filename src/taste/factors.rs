@@ -61,7 +61,10 @@ impl Factors {
             let mut values = Vec::with_capacity(count * width);
             for part in parts {
                 let length = of(part);
-                assert!(length == 0 || length == count * part.width, "a side of another length");
+                assert!(
+                    part.width == 0 || length == 0 || length == count * part.width,
+                    "a side of another length"
+                );
             }
             for row in 0..count {
                 for part in parts {
@@ -74,16 +77,6 @@ impl Factors {
         };
         let users = side(users, |p| p.users.len(), |p, at| p.users.get(at).copied().unwrap_or(1.0));
         let items = side(items, |p| p.items.len(), |p, at| p.items.get(at).copied().unwrap_or(1.0));
-        Factors { blocks, width, users, items }
-    }
-
-    /// Both sides as they were stored.
-    pub(super) fn from_parts(
-        blocks: Vec<Block>,
-        width: usize,
-        users: Vec<f32>,
-        items: Vec<f32>,
-    ) -> Self {
         Factors { blocks, width, users, items }
     }
 
@@ -126,7 +119,8 @@ impl Factors {
             }
             let (mut along, mut squares) = (0.0f64, 0.0f64);
             for user in 0..history.users() as u32 {
-                let items = history.of(user).iter().map(|&item| &self.item(item)[block.range.clone()]);
+                let items =
+                    history.of(user).iter().map(|&item| &self.item(item)[block.range.clone()]);
                 let mean = mean(items, block.range.len());
                 for (p, m) in self.user(user)[block.range.clone()].iter().zip(mean) {
                     along += f64::from(p * m);
@@ -218,7 +212,7 @@ mod tests {
     fn blocks_stand_side_by_side_and_an_empty_side_is_ones() {
         let parts = [
             Part { name: "bias", width: 1, users: &[], items: &[0.5, -1.0, 2.0] },
-            Part { name: "none", width: 0, users: &[], items: &[] },
+            Part { name: "none", width: 0, users: &[], items: &[9.0; 3] },
             Part { name: "taste", width: 2, users: &[1.0, 2.0, 3.0, 4.0], items: &[1.0; 6] },
         ];
         let factors = Factors::new(2, 3, &parts);

@@ -27,11 +27,11 @@ impl Features {
 
     /// The vectors that a collection has of its pictures; `None` where it has none.
     pub fn of(collection: &Collection, interactions: &Interactions) -> Option<Self> {
-        let segment = collection.segment(Modality::Image)?;
-        let dimension = segment.dimension();
+        let vectors = collection.vectors(Modality::Image)?;
+        let dimension = vectors.dimension();
         let mut values = vec![0.0; interactions.items.len() * dimension];
         values.par_chunks_mut(dimension).zip(&interactions.items).for_each(|(to, &id)| {
-            if let Some(vector) = segment.row_of(id).and_then(|row| segment.vector(row)) {
+            if let Some(vector) = vectors.vector(id) {
                 to.copy_from_slice(&vector);
             }
         });

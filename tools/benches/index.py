@@ -53,8 +53,11 @@ def peers():
         print("skipped: the peers, for python3-torch, python3-numpy and python3-pil are not installed", file=sys.stderr)
         return found
     networks = DATA / "onnx"
-    if not (networks / "all-minilm-l6-v2.onnx").exists():
-        subprocess.run([DEBIAN, HERE / "networks.py", MODELS, networks], check=True)
+    networks.mkdir(parents=True, exist_ok=True)
+    for name in ("efficientnet-lite0", "all-minilm-l6-v2"):
+        file = networks / f"{name}.onnx"
+        if not file.exists():
+            subprocess.run([DEBIAN, HERE / "networks.py", "onnx", MODELS / name, file], check=True)
     tokenizer = networks / "all-minilm-l6-v2" / "tokenizer.json"
     tokenizer.parent.mkdir(exist_ok=True)
     shutil.copy(MODELS / "all-minilm-l6-v2" / "tokenizer.json", tokenizer)

@@ -39,16 +39,16 @@ def onnx(models, threads):
 
 def torch(models, threads):
     import torch
-    from networks import Pictures, Texts
+    from networks import opened
 
     torch.set_num_threads(threads)
     torch.set_grad_enabled(False)
 
-    def load(kind):
-        network = kind(models).eval()
+    def load(name):
+        network = opened(models / name)
         return lambda *inputs: network(*map(torch.from_numpy, inputs)).numpy()
 
-    return load(Pictures), load(Texts)
+    return load("efficientnet-lite0"), load("all-minilm-l6-v2")
 
 
 def prepare(path):

@@ -1,48 +1,51 @@
 #!/usr/bin/python3
-"""The two networks in plain PyTorch with the weights of our model store, for the peers of `tools/bench index`.
+"""The networks of the comparisons in plain PyTorch, from model directories like those of our store.
 
-usage: networks.py MODELS OUT    writes OUT/efficientnet-lite0.onnx and OUT/all-minilm-l6-v2.onnx
+    networks.py seeded NAME DIRECTORY    makes such a directory; its weights are a function of the tensors' names
+    networks.py onnx DIRECTORY FILE      writes the network of a directory as ONNX
 
-Runs with Debian's python3-torch, which writes ONNX without further packages. MODELS is the folder that
-`lookalike models list` names.
+Runs with Debian's python3-torch, which writes ONNX without further packages. `lookalike models list` names the store's
+folder; NAME is resnet50, efficientnet-lite0, minilm or bert-base.
 """
 
 import json
 import math
+import struct
 import sys
 import warnings
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 sys.path.append(str(Path(__file__).parents[1] / "golden"))
+import seeded
+import text
 from efficientnet_lite import EfficientNetLite0
-from text import read_safetensors
 
 
 class Pictures(nn.Module):
-    """Batches of 3 x 224 x 224 to vectors of 1280."""
+    """Batches of 3 x 224 x 224 to unit vectors."""
 
-    def __init__(self, models):
+    def __init__(self, network, weights):
         super().__init__()
-        self.network = EfficientNetLite0()
-        weights = read_safetensors(models / "efficientnet-lite0" / "model.safetensors")
-        self.network.load_state_dict(weights, strict=False)
+        self.network = network
+        network.load_state_dict(weights, strict=False)
 
     def forward(self, x):
-        return F.normalize(self.network.stages(x)["embedding"])
+        found = self.network.stages(x)["embedding"] if hasattr(self.network, "stages") else self.network(x)
+        return F.normalize(found)
 
 
 class Texts(nn.Module):
-    """Token ids and their mask to vectors of 384: BERT with the mean of its last states."""
+    """Token ids and their mask to unit vectors: BERT with the mean of its last states."""
 
-    def __init__(self, models):
+    def __init__(self, config, weights):
         super().__init__()
-        folder = models / "all-minilm-l6-v2"
-        self.config = json.loads((folder / "config.json").read_text())
-        for name, tensor in read_safetensors(folder / "model.safetensors").items():
+        self.config = config
+        for name, tensor in weights.items():
             self.register_buffer(name.replace(".", "/"), tensor)
 
     def linear(self, x, name):
@@ -71,19 +74,85 @@ class Texts(nn.Module):
         return F.normalize((x * weights).sum(1) / weights.sum(1))
 
 
-def export(network, name, inputs, axes):
-    partial = OUT / f"{name}.partial"
+def resnet50():
+    from torchvision.models import resnet
+
+    network = resnet.ResNet(resnet.Bottleneck, [3, 4, 6, 3])
+    network.fc = nn.Identity()
+    return network
+
+
+PICTURES = {"resnet50": resnet50, "efficientnet-lite0": EfficientNetLite0}
+
+
+def sizes(hidden, layers, intermediate):
+    """A BERT's config.json."""
+    shape = {"hidden_size": hidden, "num_hidden_layers": layers, "intermediate_size": intermediate, "num_attention_heads": 12}
+    rest = {"hidden_act": "gelu", "layer_norm_eps": 1e-12, "vocab_size": 30522, "max_position_embeddings": 512, "pad_token_id": 0}
+    return {"model_type": "bert"} | shape | rest
+
+
+TEXTS = {"minilm": sizes(384, 6, 1536), "bert-base": sizes(768, 12, 3072)}
+
+
+def opened(directory):
+    """The network of a model directory."""
+    weights = text.read_safetensors(directory / "model.safetensors")
+    if "embeddings.word_embeddings.weight" in weights:
+        network = Texts(json.loads((directory / "config.json").read_text()), weights)
+    else:
+        network = Pictures(PICTURES["resnet50" if "conv1.weight" in weights else "efficientnet-lite0"](), weights)
+    return network.eval()
+
+
+def make(name, directory):
+    """Writes seeded weights, and what goes with them."""
+    directory.mkdir(parents=True)
+    if name in PICTURES:
+        of = {key: tensor.shape for key, tensor in PICTURES[name]().state_dict().items() if tensor.dim() > 0 and "_fc" not in key}
+        save(directory, {key: seeded.parameter(key, shape) for key, shape in of.items()})
+        return
+    config = TEXTS[name]
+    (directory / "config.json").write_text(json.dumps(config))
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    words = [f"w{number}" for number in range(config["vocab_size"] - len(special))]
+    (directory / "vocab.txt").write_text("\n".join(special + words) + "\n")
+    save(directory, {key: text.seeded(key, shape).numpy() for key, shape in text.shapes(config)})
+
+
+def save(directory, tensors):
+    """Writes safetensors, which is a header in JSON and the bytes behind it."""
+    header, end = {}, 0
+    for name, values in tensors.items():
+        start, end = end, end + values.nbytes
+        header[name] = {"dtype": "F32", "shape": list(values.shape), "data_offsets": [start, end]}
+    header = json.dumps(header).encode()
+    header += b" " * (-len(header) % 8)
+    with open(directory / "model.safetensors", "wb") as file:
+        file.write(struct.pack("<Q", len(header)) + header)
+        for values in tensors.values():
+            file.write(np.ascontiguousarray(values, "<f4").tobytes())
+
+
+def export(network, file):
+    # The exporter remarks that paddings become constants: they depend on the sizes of pictures, which never change.
+    warnings.filterwarnings("ignore")
+    if isinstance(network, Texts):
+        tokens = torch.ones(2, 5, dtype=torch.long)
+        inputs, axes = (tokens, tokens), {axis: {0: "rows", 1: "tokens"} for axis in ("ids", "mask")}
+    else:
+        inputs, axes = torch.zeros(2, 3, 224, 224), {"pixels": {0: "rows"}}
+    partial = file.with_suffix(".partial")
     names = {"input_names": list(axes), "output_names": ["embedding"], "dynamic_axes": axes | {"embedding": {0: "rows"}}}
-    torch.onnx.export(network.eval(), inputs, partial, opset_version=17, **names)
-    partial.rename(OUT / f"{name}.onnx")
+    torch.onnx.export(network, inputs, partial, opset_version=17, **names)
+    partial.rename(file)
 
 
 if __name__ == "__main__":
-    MODELS, OUT = map(Path, sys.argv[1:])
-    OUT.mkdir(parents=True, exist_ok=True)
-    # The exporter remarks that paddings become constants: they depend on the sizes of pictures, which never change.
-    warnings.filterwarnings("ignore")
-    export(Pictures(MODELS), "efficientnet-lite0", torch.zeros(2, 3, 224, 224), {"pixels": {0: "rows"}})
-    tokens = torch.ones(2, 5, dtype=torch.long)
-    both = {axis: {0: "rows", 1: "tokens"} for axis in ("ids", "mask")}
-    export(Texts(MODELS), "all-minilm-l6-v2", (tokens, tokens), both)
+    match sys.argv[1:]:
+        case ["seeded", name, directory]:
+            make(name, Path(directory))
+        case ["onnx", directory, file]:
+            export(opened(Path(directory)), Path(file))
+        case _:
+            raise SystemExit(__doc__)

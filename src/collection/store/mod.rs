@@ -53,6 +53,9 @@ const WRITING: &[u8] = b"writing";
 /// The version of everything in the store: key layouts and values.
 pub(super) const FORMAT_VERSION: u32 = 1;
 
+/// A key and its value, as RocksDB hands them over.
+type Pair = (Box<[u8]>, Box<[u8]>);
+
 /// The database of one collection.
 pub(super) struct Store {
     db: DB,
@@ -127,7 +130,7 @@ impl Store {
         &self,
         family: &str,
         options: ReadOptions,
-    ) -> Result<impl Iterator<Item = Result<(Box<[u8]>, Box<[u8]>), Error>> + use<'_>, Error> {
+    ) -> Result<impl Iterator<Item = Result<Pair, Error>> + use<'_>, Error> {
         let table = self.readable(family)?;
         let rows = table.map(|table| self.db.iterator_cf_opt(table, options, IteratorMode::Start));
         Ok(rows.into_iter().flatten().map(|row| row.map_err(|e| self.failed(e))))

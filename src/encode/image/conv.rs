@@ -17,15 +17,18 @@ use super::depthwise::Depthwise;
 
 /// A convolution's geometry.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Geometry {
-    pub(super) kernel: usize,
-    pub(super) stride: usize,
-    pub(super) padding: Padding,
+pub struct Geometry {
+    /// Rows and columns of the kernel.
+    pub kernel: usize,
+    /// Steps between outputs.
+    pub stride: usize,
+    /// What surrounds the input.
+    pub padding: Padding,
 }
 
 /// How many rows and columns of zeros surround the input.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Padding {
+pub enum Padding {
     /// As many on every side.
     Each(usize),
     /// TensorFlow's rule: as many as it takes for `ceil(input / stride)` outputs, the odd one below
@@ -35,7 +38,7 @@ pub(super) enum Padding {
 
 impl Geometry {
     /// Zeros before the first input, and the number of outputs, along an axis of `input`.
-    pub(super) fn along(&self, input: usize) -> (usize, usize) {
+    pub fn along(&self, input: usize) -> (usize, usize) {
         match self.padding {
             Padding::Each(zeros) => {
                 (zeros, ((input + 2 * zeros).saturating_sub(self.kernel)) / self.stride + 1)

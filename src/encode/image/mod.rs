@@ -15,13 +15,15 @@ mod preprocess;
 mod resize;
 mod resnet;
 #[cfg(test)]
-mod seeded;
+pub(crate) mod seeded;
 #[cfg(test)]
 mod tests;
 
 use std::path::{Path, PathBuf};
 
 use candle_core::Device;
+
+pub use self::conv::{Geometry, Padding};
 
 use self::config::Config;
 use self::encoder::{Known, PictureEncoder};

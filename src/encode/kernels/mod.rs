@@ -7,7 +7,8 @@
 //! length alone, so that a row has the same bits whatever stands beside it and however many threads
 //! share the work. Instruction sets may differ in the last bits: some have fused multiply-adds.
 //!
-//! [`product`] multiplies matrices, in register tiles that `tile` writes by hand, because compilers do not find them.
+//! [`product`] multiplies matrices, in register tiles that `tile` writes by hand, because compilers do not find them;
+//! [`strided`] does the same for matrices of any orientation that are seen once, as training has them.
 //! [`gelu`], [`softmax`] and [`norm`] are plain loops over chunks of [`LANES`], which the compiler makes
 //! vector instructions of.
 
@@ -16,6 +17,7 @@ mod gelu;
 mod norm;
 mod product;
 mod softmax;
+mod strided;
 mod tile;
 
 use std::sync::LazyLock;
@@ -24,6 +26,9 @@ pub(super) use gelu::{gelu, gelu_tanh};
 pub(super) use norm::add_norm;
 pub(crate) use product::{Panels, Rows, multiply};
 pub(super) use softmax::softmax;
+pub(crate) use strided::{
+    Lanes, Matrix, Onto, lay_out, multiply_panels, multiply_shared, transpose,
+};
 
 /// Values that go through a loop side by side: one AVX-512 register, two of AVX2, four of NEON.
 pub(super) const LANES: usize = 16;

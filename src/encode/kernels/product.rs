@@ -49,7 +49,7 @@ impl<'a> Rows<'a> {
     }
 
     /// Some of them.
-    fn part(self, first: usize, count: usize) -> Self {
+    pub(super) fn part(self, first: usize, count: usize) -> Self {
         Rows::new(&self.values[first * self.stride..], self.stride, count, self.length)
     }
 
@@ -159,11 +159,11 @@ pub(crate) fn multiply(isa: Isa, rows: Rows<'_>, panels: &Panels, out: &mut [f32
 }
 
 /// The most rows that any tile has.
-const MOST_ROWS: usize = 12;
+pub(super) const MOST_ROWS: usize = 12;
 
 impl Isa {
     /// The rows of a whole tile.
-    fn tile_rows(self) -> usize {
+    pub(super) fn tile_rows(self) -> usize {
         match self.0 {
             #[cfg(target_arch = "x86_64")]
             Set::Avx512 => tile::avx512::ROWS,
@@ -173,7 +173,8 @@ impl Isa {
         }
     }
 
-    fn tile(
+    /// `out = rows panel + bias`, each row of `out` one `stride` after the one before.
+    pub(super) fn tile(
         self,
         rows: Rows<'_>,
         panel: &[[f32; WIDTH]],
