@@ -17,7 +17,9 @@
 pub mod catalogue;
 pub mod collection;
 pub mod encode;
+mod hex;
 pub mod search;
+mod spelling;
 pub mod taste;
 pub mod words;
 
@@ -25,7 +27,7 @@ pub use catalogue::picture::PictureLimits;
 pub use catalogue::{Item, Rejection};
 pub use collection::{Collection, Indexer, Progress, Report, StoredItem};
 pub use encode::{Embedding, Modality};
-pub use search::{Aspect, Fusion, Hit, Hits, Part, Query, Ranking, Receipt, Term};
+pub use search::{Aspect, Filter, Fusion, Hit, Hits, Part, Query, Ranking, Receipt, Term};
 pub use words::Spelling;
 
 /// The README's example, compiled with the tests.

@@ -263,9 +263,9 @@ fn damage_is_found() {
     let vectors = bytes.windows(2).position(|w| w == half::f16::ONE.to_le_bytes()).unwrap();
     bytes[vectors] ^= 1;
     fs::write(&image, &bytes).unwrap();
-    assert!(matches!(both.open(&path).verify(), Err(Error::Segment(_))));
+    assert!(matches!(both.open(&path).verify(), Err(Error::DamagedVectors { .. })));
     fs::write(&image, &sound[..sound.len() / 2]).unwrap();
-    assert!(matches!(Collection::open(&path), Err(Error::Segment(_))));
+    assert!(matches!(Collection::open(&path), Err(Error::DamagedVectors { .. })));
     // Another modality's vectors in its place are not taken for its own.
     fs::copy(&text, &image).unwrap();
     assert!(matches!(Collection::open(&path), Err(Error::Damaged { .. })));

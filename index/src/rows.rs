@@ -70,6 +70,27 @@ impl RowSet {
         }
     }
 
+    /// Takes out the rows that are in the other.
+    pub fn subtract(&mut self, other: &RowSet) {
+        for (word, other) in self.words.iter_mut().zip(&other.words) {
+            *word &= !other;
+        }
+    }
+
+    /// The set as bytes to be kept: a bit a row, the lowest bit of the first byte for row 0.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes: Vec<u8> = self.words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        bytes.truncate(bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1));
+        bytes
+    }
+
+    /// The set that these bytes were made of.
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        let word =
+            |bytes: &[u8]| bytes.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte));
+        RowSet { words: bytes.chunks(8).map(word).collect() }
+    }
+
     /// The set of those that a sequence says, from row 0 on.
     pub(crate) fn from_bits(mut bits: impl Iterator<Item = bool>) -> Self {
         let mut words = Vec::new();
@@ -143,6 +164,12 @@ mod tests {
             prop_assert_eq!(moved.iter().map(|r| r + u32::from(gone)).collect::<Vec<_>>(), among);
             let bits = RowSet::from_bits((0..below).map(|row| rows.contains(&row)));
             prop_assert_eq!(bits.iter().collect::<Vec<_>>(), rows.range(..below).map(|&r| u32::from(r)).collect::<Vec<_>>());
+            prop_assert!(RowSet::from_bytes(&set.to_bytes()).iter().eq(set.iter()));
+            prop_assert_eq!(set.to_bytes().len(), rows.last().map_or(0, |&last| usize::from(last) / 8 + 1));
+            let mut less = set.clone();
+            less.subtract(&collect(&others));
+            let left: Vec<u32> = rows.difference(&others).map(|&r| u32::from(r)).collect();
+            prop_assert_eq!(less.iter().collect::<Vec<_>>(), left);
             set.intersect(&collect(&others));
             let both: Vec<u32> = rows.intersection(&others).map(|&r| u32::from(r)).collect();
             prop_assert_eq!(set.iter().collect::<Vec<_>>(), both);

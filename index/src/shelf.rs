@@ -1,7 +1,7 @@
 //! A shelf: several segments, searched as one.
 //!
 //! What lives is written in parts: a large segment at the beginning, and a small one with whatever has
-//! changed since. Flowing in: segments of one dimension, each with the rows that are still alive, and
+//! changed since. Flowing in: segments of one dimension, each with the rows that are dead, and
 //! questions that name ids. Flowing out: what one segment of all live rows would answer. Rows are a
 //! matter between a shelf and its segments; its owner speaks of ids alone.
 
@@ -38,8 +38,8 @@ const FEW: usize = 32;
 /// let old = segment("old", &[(1, [1.0, 0.0]), (2, [0.0, 1.0]), (3, [0.6, 0.8])])?;
 /// let new = segment("new", &[(2, [0.8, 0.6])])?;
 /// // The vector of 2 was replaced: in the old segment its row is dead.
-/// let live: RowSet = [0, 2].into_iter().collect();
-/// let shelf = Shelf::new(2, [(old, Some(live)), (new, None)])?;
+/// let dead: RowSet = [1].into_iter().collect();
+/// let shelf = Shelf::new(2, [(old, dead), (new, RowSet::default())])?;
 /// assert!(shelf.ids().eq([1, 2, 3]));
 /// let answer = shelf.search(&[0.8, 0.6], 1, &SearchOptions::default())?;
 /// assert_eq!(answer.candidates[0].id, 2);
@@ -62,19 +62,23 @@ pub struct Part<B = Mmap> {
 }
 
 impl<B: AsRef<[u8]>> Shelf<B> {
-    /// Puts segments of this dimension together, each with its live rows; `None` where all of them live.
+    /// Puts segments of this dimension together, each with its dead rows.
     pub fn new(
         dimension: usize,
-        segments: impl IntoIterator<Item = (Segment<B>, Option<RowSet>)>,
+        segments: impl IntoIterator<Item = (Segment<B>, RowSet)>,
     ) -> Result<Self, Error> {
-        let part = |(segment, live): (Segment<B>, Option<RowSet>)| {
+        let part = |(segment, dead): (Segment<B>, RowSet)| {
             if segment.dimension() != dimension {
                 let (path, found) = (segment.path().to_owned(), segment.dimension());
                 return Err(Error::Mismatch { path, expected: dimension, found });
             }
-            let len = live.as_ref().map_or(segment.len(), |live| live.count_below(segment.len()));
-            // A set of all says no more than none, and costs a look at every row.
-            let live = live.filter(|_| len < segment.len()).map(Arc::new);
+            let rows = segment.len();
+            let len = rows - dead.count_below(rows);
+            let live = (len < rows).then(|| {
+                let mut live = RowSet::all(rows);
+                live.subtract(&dead);
+                Arc::new(live)
+            });
             Ok(Part { segment, live, len })
         };
         let parts = segments.into_iter().map(part).collect::<Result<Vec<_>, _>>()?;

@@ -54,10 +54,10 @@ impl Whereabouts {
         let Some(remote) = first_address(value) else {
             return Ok(Found::from(self.root.find(value)?));
         };
-        if let Some(mirror) = &mut self.mirror {
-            if let Ok(path) = mirror.find(remote)? {
-                return Ok(Found::Here(path));
-            }
+        if let Some(mirror) = &mut self.mirror
+            && let Ok(path) = mirror.find(remote)?
+        {
+            return Ok(Found::Here(path));
         }
         let Some(fetcher) = &mut self.fetcher else {
             let found = self.root.find(value)?;

@@ -11,6 +11,7 @@ use candle_core::Device;
 use clap::builder::FalseyValueParser;
 use indicatif::{ProgressBar, ProgressStyle};
 use lookalike::catalogue::{Catalogue, CatalogueOptions, Columns, Format};
+use lookalike::collection::FieldReading;
 use lookalike::encode::store::Model;
 use lookalike::{Collection, Indexer, Modality, PictureLimits, Progress, Report};
 use lookalike_index::Stage;
@@ -74,6 +75,10 @@ struct Reading {
     /// The columns that make up the text to embed, in this order
     #[arg(long, value_name = "COLUMN,...", value_delimiter = ',', env = "LOOKALIKE_TEXT")]
     text: Option<Vec<String>>,
+    /// What a column's values are: text, number, boolean or date, and behind it what stands between several
+    /// values of one cell, as in `sizes=number|`; `auto` to go by the values again. It is remembered
+    #[arg(long = "type", value_name = "COLUMN=TYPE", value_delimiter = '\n', value_parser = told, env = "LOOKALIKE_TYPE")]
+    types: Vec<(String, Option<FieldReading>)>,
     /// The file's format, where its name and beginning do not tell
     #[arg(long, env = "LOOKALIKE_FORMAT")]
     format: Option<FormatArg>,
@@ -148,6 +153,14 @@ fn delimiter(text: &str) -> Result<char, String> {
     }
 }
 
+fn told(text: &str) -> Result<(String, Option<FieldReading>), String> {
+    match text.rsplit_once('=') {
+        None => Err("a column and its type, as in `price=number`".to_owned()),
+        Some((column, "auto")) => Ok((column.to_owned(), None)),
+        Some((column, reading)) => Ok((column.to_owned(), Some(reading.parse()?))),
+    }
+}
+
 pub fn run(args: &Args, common: &Common) -> Outcome {
     let start = Instant::now();
     let options = args.options(common)?;
@@ -170,6 +183,9 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
         })
         .note("catalogue", args.catalogue.display().to_string())
         .note("columns", noted(&columns));
+    for (column, reading) in &args.reading.types {
+        indexer = indexer.field(column, *reading);
+    }
     if let Some(model) = &chosen.image {
         indexer = indexer.image_encoder(&model.name, Arc::from(model.open_image(&Device::Cpu)?));
     }

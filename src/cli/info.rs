@@ -40,6 +40,15 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
             line("", described(part))?;
         }
     }
+    line(
+        "words",
+        match &manifest.words {
+            Some(words) => format!("{} in {} texts", words.words, words.items),
+            None => {
+                "none yet: `lookalike index` makes an index of them when it is run again".to_owned()
+            }
+        },
+    )?;
     line("left out", format!("{} ledger entries", manifest.ledger))?;
     line("generation", manifest.generation.to_string())?;
     line("on disk", format!("{:.1} MB", bytes as f64 / 1e6))?;

@@ -1,6 +1,7 @@
 //! The command line: one file a command, each from arguments through the library to print.
 
 mod evaluate;
+mod fields;
 mod index;
 mod info;
 mod interactions;
@@ -13,6 +14,7 @@ mod sheet;
 mod shell;
 mod table;
 mod taste;
+mod terms;
 mod train;
 mod verify;
 mod words;
@@ -75,6 +77,7 @@ impl Common {
 enum Command {
     Index(index::Args),
     Search(search::Args),
+    Fields(fields::Args),
     Interactions(interactions::Args),
     Train(train::Args),
     Evaluate(evaluate::Args),
@@ -96,6 +99,7 @@ pub fn run(cli: Cli) -> ExitCode {
     let outcome = use_threads(common.threads).and_then(|()| match &cli.command {
         Command::Index(args) => index::run(args, common),
         Command::Search(args) => search::run(args, common),
+        Command::Fields(args) => fields::run(args, common),
         Command::Interactions(args) => interactions::run(args, common),
         Command::Train(args) => train::run(args, common),
         Command::Recommend(args) => recommend::run(args, common),

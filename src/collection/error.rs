@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::manifest::EncoderEntry;
 use crate::encode::{Fingerprint, Modality};
+use crate::spelling::meant;
 use crate::{catalogue, encode};
 
 /// Why a collection could not be opened, filled or read.
@@ -127,6 +128,16 @@ pub enum Error {
         /// What the model is now.
         now: Fingerprint,
     },
+    /// A type was told for a field that no item has.
+    #[error("no item has a field \"{name}\"{}; there are: {}", meant(.nearest), .known.join(", "))]
+    NoSuchField {
+        /// The name as it was given.
+        name: String,
+        /// The field that may have been meant.
+        nearest: Option<String>,
+        /// The fields that there are.
+        known: Vec<String>,
+    },
     /// There is nothing to compare with.
     #[error("{path} has no {modality} vectors", path = path.display())]
     NoVectors {
@@ -168,9 +179,21 @@ pub enum Error {
     /// A network failed.
     #[error(transparent)]
     Encode(#[from] encode::Error),
-    /// A file of vectors could not be read or written.
+    /// A file of vectors is not as it was written.
+    #[error(
+        "{path} is damaged: {fault}; restore it from a copy, or have `lookalike compact` make it anew: nothing is \
+         embedded again for that",
+        path = path.display()
+    )]
+    DamagedVectors {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: lookalike_index::Fault,
+    },
+    /// A file of vectors could not be read.
     #[error(transparent)]
-    Segment(#[from] lookalike_index::Error),
+    Segment(lookalike_index::Error),
     /// A file of vectors could not be written.
     #[error(transparent)]
     Write(#[from] lookalike_index::WriteError),
@@ -194,4 +217,15 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
+}
+
+impl From<lookalike_index::Error> for Error {
+    fn from(error: lookalike_index::Error) -> Self {
+        match error {
+            lookalike_index::Error::Corrupted { path, fault } => {
+                Error::DamagedVectors { path, fault }
+            }
+            error => Error::Segment(error),
+        }
+    }
 }

@@ -8,6 +8,7 @@ mod clock;
 mod commit;
 mod encoders;
 mod error;
+pub(crate) mod fields;
 mod freshness;
 mod indexer;
 mod intake;
@@ -15,30 +16,38 @@ mod interactions;
 mod layout;
 mod manifest;
 mod pipeline;
+pub(crate) mod postings;
 mod readers;
 mod report;
+mod revision;
 mod store;
+mod tiers;
+mod trust;
+mod upkeep;
 mod verify;
 mod words;
 mod work;
+mod writer;
 
 use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
-use lookalike_index::{Segment, Shelf};
+use lookalike_index::{RowSet, Segment, Shelf};
 
 pub use error::Error;
+pub use fields::{FieldEntry, FieldReading, FieldType};
 pub use indexer::Indexer;
 pub use interactions::{Interaction, InteractionReport, InteractionRow, Purpose};
-pub use manifest::{EncoderEntry, Manifest, PictureRecord, SegmentEntry, StoredItem};
-pub use report::{Busy, GraphProgress, Progress, Report};
+pub use manifest::{Dead, EncoderEntry, Manifest, PictureRecord, SegmentEntry, StoredItem};
+pub use report::{Busy, Compaction, GraphProgress, Progress, Removal, Report};
 pub use verify::Soundness;
 
 use crate::catalogue::Rejection;
 use crate::encode::{Embedding, Modality};
 use crate::words::WordsIndex;
 use layout::Layout;
+use postings::Columns;
 use readers::Readers;
 use store::Store;
 
@@ -56,6 +65,7 @@ pub struct Collection {
     vectors: Vec<(Modality, Shelf)>,
     words: Option<WordsIndex>,
     readers: Readers,
+    columns: Columns,
 }
 
 impl Collection {
@@ -83,12 +93,13 @@ impl Collection {
             .ok_or_else(|| Error::Unpublished { path: layout.root().to_owned() })?;
         let shelf = |modality| {
             let encoder = manifest.encoder(modality)?;
-            Some(open_shelf(layout, &manifest, encoder).map(|shelf| (modality, shelf)))
+            Some(open_shelf(layout, &store, &manifest, encoder).map(|shelf| (modality, shelf)))
         };
         let vectors = Modality::ALL.into_iter().filter_map(shelf).collect::<Result<_, _>>()?;
         let words = words::open_words(layout, &manifest)?;
-        let readers = Readers::default();
-        Ok(Collection { layout: layout.clone(), store, manifest, vectors, words, readers })
+        let (readers, columns) = (Readers::default(), Columns::default());
+        let layout = layout.clone();
+        Ok(Collection { layout, store, manifest, vectors, words, readers, columns })
     }
 
     /// The collection's directory.
@@ -182,13 +193,21 @@ fn again<T>(open: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
 /// The vectors that `encoder` made, as `manifest` publishes them.
 fn open_shelf(
     layout: &Layout,
+    store: &Store,
     manifest: &Manifest,
     encoder: &EncoderEntry,
 ) -> Result<Shelf, Error> {
-    let open = |entry| Ok((open_segment(layout, entry)?, None));
-    let segments =
-        manifest.segments(encoder.modality).map(open).collect::<Result<Vec<_>, Error>>()?;
-    Ok(Shelf::new(encoder.dimension, segments)?)
+    let parts = manifest.segments(encoder.modality).map(|entry| open_part(layout, store, entry));
+    Ok(Shelf::new(encoder.dimension, parts.collect::<Result<Vec<_>, _>>()?)?)
+}
+
+/// A published file of vectors, with its dead rows.
+fn open_part(
+    layout: &Layout,
+    store: &Store,
+    entry: &SegmentEntry,
+) -> Result<(Segment, RowSet), Error> {
+    Ok((open_segment(layout, entry)?, store.dead(entry)?))
 }
 
 fn open_segment(layout: &Layout, entry: &SegmentEntry) -> Result<Segment, Error> {

@@ -52,6 +52,7 @@ impl Collection {
             }
             found.vectors += vectors.len() as u64;
         }
+        self.verify_postings(&ids)?;
         if let Some(words) = &self.words {
             found.texts = self.verify_words(words, &ids)?;
         }

@@ -23,7 +23,7 @@ impl Rewording {
     pub(super) fn of(layout: &Layout, old: Option<&Manifest>) -> Self {
         let entry = old.and_then(|manifest| manifest.words.as_ref());
         let sound = |entry| WordsIndex::open(&layout.words(), entry)?.verify();
-        Rewording { anew: !entry.is_some_and(|entry| sound(entry).is_ok()), changed: Vec::new() }
+        Rewording { anew: entry.is_none_or(|entry| sound(entry).is_err()), changed: Vec::new() }
     }
 
     /// Whether what is published will do.

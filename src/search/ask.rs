@@ -11,7 +11,7 @@ use super::column::{QueryPart, Source};
 
 /// A graph's proposal costs as much as scanning so many rows: the walk looks at several rows for each one
 /// that it keeps, and at none of them in order.
-const SCANNED_PER_PROPOSAL: usize = 16;
+const SCANNED_PER_PROPOSAL: f64 = 16.0;
 
 /// One question to one aspect.
 pub(super) struct Ask<'a> {
@@ -72,7 +72,7 @@ impl<'a> Ask<'a> {
         }
         let whom = match &first.source {
             Source::Vectors { vectors, .. } => {
-                Whom::Vectors { asked: weighted_sum(parts), vectors: *vectors }
+                Whom::Vectors { asked: weighted_sum(parts), vectors }
             }
             Source::Words(_) => Whom::Words(best_first(weighted_words(parts))),
         };
@@ -90,10 +90,14 @@ impl<'a> Ask<'a> {
     }
 
     /// Whether so many proposals cost less than looking at everything.
-    pub(super) fn is_cheap(&self, depth: usize) -> bool {
+    pub(super) fn is_cheap(&self, depth: usize, options: &SearchOptions) -> bool {
         match &self.whom {
             Whom::Vectors { vectors, .. } => {
-                depth.saturating_mul(SCANNED_PER_PROPOSAL) < vectors.len()
+                // Of the rows that a walk meets only some match, so it meets so many more; and so many less
+                // a scan would have to look at.
+                let all = vectors.len() as f64;
+                let matching = options.within.as_ref().map_or(all, |within| within.len() as f64);
+                (depth as f64) * SCANNED_PER_PROPOSAL * all < matching * matching
             }
             Whom::Words(_) => true,
         }

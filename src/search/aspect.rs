@@ -22,6 +22,15 @@ pub enum Aspect {
 impl Aspect {
     /// All of them, in the order in which they are shown.
     pub const ALL: [Aspect; 3] = [Aspect::Image, Aspect::Text, Aspect::Words];
+
+    /// Whose vectors are compared; `None` where it is not vectors.
+    pub fn modality(self) -> Option<Modality> {
+        match self {
+            Aspect::Image => Some(Modality::Image),
+            Aspect::Text => Some(Modality::Text),
+            Aspect::Words => None,
+        }
+    }
 }
 
 impl From<Modality> for Aspect {

@@ -6,12 +6,17 @@
 //! threshold). Once the last of the hits is better than that, deeper proposals cannot change anything:
 //! the fused order is as exact as the graphs are. Until then the depth is doubled; and where it grows so
 //! far that the scan is cheaper, the scan it is.
+//!
+//! A filter narrows both: a scan looks at nothing but what matches, and a walk goes on past what does not,
+//! for as long as it takes to find enough that does. So the fewer match, the more the scan gains upon the
+//! walk. Whichever it is, there are always as many hits as are wanted, or as match.
 
 use lookalike_index::{QueryError, SearchOptions};
 
 use super::ask::{Ask, Proposals};
 use super::column::{Column, QueryPart};
 use super::fusion::{Fused, Shares, fuse};
+use super::narrowing::Allowed;
 
 /// Proposals an aspect, to begin with, for each hit that is wanted.
 const DEPTH_PER_HIT: usize = 4;
@@ -25,27 +30,32 @@ pub(super) struct Found {
     pub(super) looked_at: usize,
 }
 
-/// Compares everything.
-pub(super) fn scan(parts: &[QueryPart], top: usize, excluded: &[u32]) -> Result<Found, QueryError> {
-    let columns = parts.iter().map(Column::of_all).collect::<Result<Vec<_>, _>>()?;
+/// Compares everything that matches.
+pub(super) fn scan(parts: &[QueryPart], top: usize, among: Allowed) -> Result<Found, QueryError> {
+    let column = |part| match among.matching {
+        None => Column::of_all(part),
+        Some(matching) => Column::of_matching(part, matching),
+    };
+    let columns = parts.iter().map(column).collect::<Result<Vec<_>, _>>()?;
     let looked_at = columns.iter().map(Column::len).sum();
-    Ok(Found { fused: fuse(&columns, top, excluded), exact: true, looked_at })
+    Ok(Found { fused: fuse(&columns, top, among.excluded), exact: true, looked_at })
 }
 
 /// Compares what the aspects propose; or everything, where that is cheaper or the only way.
 pub(super) fn propose(
     parts: &[QueryPart],
     top: usize,
-    excluded: &[u32],
+    among: Allowed,
     options: &SearchOptions,
 ) -> Result<Found, QueryError> {
+    let excluded = among.excluded;
     let asks = Ask::of(parts);
     let wanted = top.saturating_add(excluded.len());
     let alone = asks.len() == 1;
     let mut depth = if alone { wanted } else { wanted.saturating_mul(DEPTH_PER_HIT) };
     let mut looked_at = 0;
     let askable = asks.iter().all(Ask::can_propose);
-    while askable && depth > 0 && asks.iter().all(|ask| ask.is_cheap(depth)) {
+    while askable && depth > 0 && asks.iter().all(|ask| ask.is_cheap(depth, options)) {
         let proposals = asks.iter().map(|ask| ask.propose(depth, options));
         let proposals = proposals.collect::<Result<Vec<_>, _>>()?;
         looked_at += proposals.iter().map(|proposed| proposed.looked_at).sum::<usize>();
@@ -67,7 +77,7 @@ pub(super) fn propose(
         }
         depth = depth.saturating_mul(2);
     }
-    let found = scan(parts, top, excluded)?;
+    let found = scan(parts, top, among)?;
     Ok(Found { looked_at: looked_at + found.looked_at, ..found })
 }
 

@@ -6,6 +6,7 @@ use super::aspect::Aspect;
 use super::best::Scored;
 use super::fusion::Shares;
 use super::hit::{Bm25, Part};
+use super::narrowing::Matching;
 use crate::encode::Embedding;
 use crate::words::Matches;
 
@@ -16,6 +17,9 @@ pub(super) struct QueryPart<'a> {
     pub(super) weight: f32,
     pub(super) source: Source<'a>,
 }
+
+/// To fetch one vector takes as long as passing so many in a row.
+const PASSED_PER_FETCHED: usize = 4;
 
 /// What a part is compared with.
 pub(super) enum Source<'a> {
@@ -66,6 +70,30 @@ impl<'a> Column<'a> {
         let found = ids.iter().zip(values).filter_map(|(&id, value)| Some((id, value?)));
         let (ids, values) = found.unzip();
         Ok(Column { part, ids: Some(ids), values, ranks_known })
+    }
+
+    /// Compares every item that matches and has the aspect. Where most match, one pass over all vectors is
+    /// cheaper than fetching each by itself.
+    pub(super) fn of_matching(
+        part: &'a QueryPart<'a>,
+        matching: &Matching,
+    ) -> Result<Self, QueryError> {
+        let few = |all: usize| matching.len().saturating_mul(PASSED_PER_FETCHED) < all;
+        let all = |all: Self, having: &mut dyn Iterator<Item = u32>| {
+            let values = having.zip(all.values).filter(|(id, _)| matching.set.contains(*id));
+            let (ids, values) = values.unzip();
+            Column { part, ids: Some(ids), values, ranks_known: all.ranks_known }
+        };
+        match &part.source {
+            Source::Vectors { vectors, .. } if few(vectors.len()) => {
+                let ids: Vec<u32> = matching.ids.iter().collect();
+                Self::of_some(part, &ids, usize::MAX)
+            }
+            Source::Vectors { vectors, .. } => Ok(all(Self::of_all(part)?, &mut vectors.ids())),
+            Source::Words(matches) => {
+                Ok(all(Self::of_all(part)?, &mut matches.ids().iter().copied()))
+            }
+        }
     }
 
     fn place_of(&self, id: u32) -> Option<usize> {

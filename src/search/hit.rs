@@ -3,7 +3,10 @@
 use serde::Serialize;
 
 use super::aspect::Aspect;
+use super::facet::Facet;
 use super::fusion::Fusion;
+use super::group::Group;
+use super::plan::Plan;
 use crate::collection::StoredItem;
 
 /// The answer to a query.
@@ -12,6 +15,8 @@ use crate::collection::StoredItem;
 pub struct Hits {
     /// Best first; equal scores by ascending item number.
     pub hits: Vec<Hit>,
+    /// How many hits were left out before these.
+    pub offset: usize,
     /// Whether these are certainly the best that there are.
     pub exact: bool,
     /// How many vectors, or texts that have one of the words, were compared with the query, over all of
@@ -19,6 +24,10 @@ pub struct Hits {
     pub looked_at: usize,
     /// How the parts were fused.
     pub fusion: Fusion,
+    /// How they were found.
+    pub plan: Plan,
+    /// The fields that were to be counted, in the query's order.
+    pub facets: Vec<Facet>,
 }
 
 /// The answer of one aspect alone.
@@ -37,10 +46,14 @@ pub struct Ranking {
 pub struct Hit {
     /// The collection's number for it.
     pub id: u32,
-    /// How well it answers, from -1 to 1. Reciprocal ranks give small numbers: the best is `1 / (k + 1)`.
+    /// How well it answers, from -1 to 1; 0 in a list, which answers nothing. Reciprocal ranks give small
+    /// numbers: the best is `1 / (k + 1)`.
     pub score: f32,
     /// How the score came about.
     pub receipt: Receipt,
+    /// The items that it stands for, where hits are grouped and it has a group.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<Group>,
     /// The item.
     pub item: StoredItem,
 }
@@ -69,9 +82,9 @@ pub struct Part {
     /// How well the item's words match; `None` where it has none of them, and for vectors.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bm25: Option<Bm25>,
-    /// The item's place if this part alone decided, from 1; `None` where it has none, or where it lies
-    /// farther back than an approximate search looked, or where that asked for several terms of one
-    /// modality at once. When ranks are fused: its place among those most like the term.
+    /// The item's place among those that match if this part alone decided, from 1; `None` where it has none,
+    /// or where it lies farther back than an approximate search looked, or where that asked for several
+    /// terms of one modality at once. When ranks are fused: its place among those most like the term.
     pub rank: Option<u32>,
     /// What it adds to the score: `weight * cosine`, or `weight * bm25.normalised`, or when ranks are
     /// fused `weight / (k + rank)`; and 0 where there is none.

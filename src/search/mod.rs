@@ -1,7 +1,8 @@
 //! Queries become hits.
 //!
 //! Flowing in: a [`Query`], built or written. It is resolved to vectors (terms through the collection's
-//! encoders, items from its own vectors) and words, compared with items and fused. Flowing out:
+//! encoders, items from its own vectors) and words, compared with the items that match its filter, fused
+//! and grouped. Flowing out:
 //! [`Hits`], each hit with a receipt.
 
 mod algebra;
@@ -10,15 +11,26 @@ mod aspect;
 mod best;
 mod candidates;
 mod column;
+mod diversity;
+mod facet;
+mod filter;
 mod fusion;
+mod group;
 mod hit;
+mod listing;
+mod narrowing;
+mod plan;
 mod query;
 mod ranks;
 
 pub use algebra::ExpressionError;
 pub use aspect::Aspect;
+pub use facet::{Facet, FacetValue};
+pub use filter::{Comparison, Filter, FilterError, Literal};
 pub use fusion::Fusion;
+pub use group::Group;
 pub use hit::{Bm25, Hit, Hits, Part, Ranking, Receipt};
+pub use plan::{How, Plan};
 pub use query::{Query, Term};
 
 use std::path::PathBuf;
@@ -28,8 +40,8 @@ use lookalike_index::Shelf;
 use crate::catalogue::picture::{PictureError, PictureLimits, decode_picture, read_picture};
 use crate::collection::{self, Collection};
 use crate::encode::{self, Embedding, Modality};
-use candidates::Found;
 use column::{QueryPart, Source};
+use narrowing::{Allowed, Narrow};
 use query::Weighted;
 
 /// Why a query could not be answered.
@@ -37,7 +49,9 @@ use query::Weighted;
 #[non_exhaustive]
 pub enum Error {
     /// The query has no terms.
-    #[error("the query is empty: give it words, a picture or an item")]
+    #[error(
+        "the query is empty: give it words, a picture or an item, or a filter to list what matches"
+    )]
     EmptyQuery,
     /// A text term has no words in it.
     #[error("the text to search for is empty")]
@@ -86,6 +100,20 @@ pub enum Error {
         /// What is wrong with it.
         source: lookalike_index::QueryError,
     },
+    /// The filter cannot be asked of the collection, or a field to group or count by is not there.
+    #[error(transparent)]
+    Filter(#[from] FilterError),
+    /// Diversity is a share.
+    #[error("diversity goes from 0, none, to 1, above all else; {diversity} does not lie between")]
+    Diversity {
+        /// What was asked for.
+        diversity: f32,
+    },
+    /// Without terms there is no score.
+    #[error(
+        "a least score and diversity need something to be similar to: give the query words, a picture or an item"
+    )]
+    NothingToCompare,
     /// The collection could not be read, or its encoder could not be had.
     #[error(transparent)]
     Collection(#[from] collection::Error),
@@ -100,9 +128,13 @@ impl Collection {
     /// Small collections are compared whole. In large ones graphs propose candidates, deep enough that
     /// the fused order is as exact as the graphs are, unless [`Query::exact`] asks for everything.
     pub fn search(&self, query: &Query) -> Result<Hits, Error> {
+        let narrow = self.narrow(query)?;
+        if query.terms.is_empty() {
+            return narrow.list();
+        }
         let (mut parts, asked) = self.resolve(query)?;
         normalise(&mut parts)?;
-        self.answer(&parts, query, &asked)
+        self.answer(&parts, query, &narrow, &asked)
     }
 
     /// Answers a query once for each aspect that it asks for, nothing fused: rankings to be held side by
@@ -110,13 +142,15 @@ impl Collection {
     pub fn rankings(&self, query: &Query) -> Result<Vec<Ranking>, Error> {
         let (mut parts, asked) = self.resolve(query)?;
         let query = query.clone().fusion(Fusion::Sum);
+        let narrow = self.narrow(&query)?;
         let mut rankings = Vec::new();
         for aspect in Aspect::ALL {
             let (mut own, others) = parts.into_iter().partition(|part| part.aspect == aspect);
             parts = others;
             if !own.is_empty() {
                 normalise(&mut own)?;
-                rankings.push(Ranking { aspect, answer: self.answer(&own, &query, &asked)? });
+                let answer = self.answer(&own, &query, &narrow, &asked)?;
+                rankings.push(Ranking { aspect, answer });
             }
         }
         match rankings.is_empty() {
@@ -125,33 +159,34 @@ impl Collection {
         }
     }
 
-    fn answer(&self, parts: &[QueryPart], query: &Query, asked: &[u32]) -> Result<Hits, Error> {
-        let Query { top, options, fusion, .. } = query;
+    fn answer(
+        &self,
+        parts: &[QueryPart],
+        query: &Query,
+        narrow: &Narrow,
+        asked: &[u32],
+    ) -> Result<Hits, Error> {
         let excluded: &[u32] = if query.keep_asked { &[] } else { asked };
-        let found = match *fusion {
-            Fusion::Rrf { k, depth } => {
-                ranks::fuse_ranks(parts, (k, depth), *top, excluded, options)
-            }
-            Fusion::Sum if options.exact => candidates::scan(parts, *top, excluded),
-            Fusion::Sum => candidates::propose(parts, *top, excluded, options),
+        let among = Allowed { matching: narrow.matching.as_ref(), excluded };
+        let options = match among.matching {
+            Some(matching) => query.options.clone().within(matching.set.clone()),
+            None => query.options.clone(),
         };
-        let Found { fused, exact, looked_at } =
-            found.map_err(|source| Error::Vector { term: part_names(parts), source })?;
-        let hits = fused
-            .into_iter()
-            .map(|found| {
-                let item = self.item(found.id)?.ok_or_else(|| self.lacks_item(found.id))?;
-                Ok(Hit { id: found.id, score: found.score, receipt: found.receipt, item })
-            })
-            .collect::<Result<_, Error>>()?;
-        Ok(Hits { hits, exact, looked_at, fusion: *fusion })
+        let rank = |top: usize| {
+            let found = match query.fusion {
+                Fusion::Rrf { k, depth } => {
+                    ranks::fuse_ranks(parts, (k, depth), top, excluded, &options)
+                }
+                Fusion::Sum if options.exact => candidates::scan(parts, top, among),
+                Fusion::Sum => candidates::propose(parts, top, among, &options),
+            };
+            found.map_err(|source| Error::Vector { term: part_names(parts), source })
+        };
+        narrow.hits(excluded, &weights(parts), rank)
     }
 
     /// The parts of a query that have a weight, and the items that it names.
     fn resolve(&self, query: &Query) -> Result<(Vec<QueryPart<'_>>, Vec<u32>), Error> {
-        if query.terms.is_empty() {
-            return Err(Error::EmptyQuery);
-        }
         let mut parts = Vec::new();
         let mut asked = Vec::new();
         for Weighted { term, weight } in &query.terms {
@@ -216,14 +251,10 @@ impl Collection {
             (Term::Embedding { modality, embedding, .. }, aspect) if aspect == *modality => {
                 (*modality, embedding.clone())
             }
-            (Term::Item(_), Aspect::Image | Aspect::Text) => {
-                let modality =
-                    if aspect == Modality::Image { Modality::Image } else { Modality::Text };
-                let Some(id) = named else { return Ok(None) };
-                match self.embedding(id, modality)? {
-                    Some(embedding) => (modality, embedding),
-                    None => return Ok(None),
-                }
+            (Term::Item(_), aspect) => {
+                let Some((id, modality)) = named.zip(aspect.modality()) else { return Ok(None) };
+                let Some(embedding) = self.embedding(id, modality)? else { return Ok(None) };
+                (modality, embedding)
             }
             _ => return Ok(None),
         };
@@ -257,6 +288,13 @@ fn named(name: &str, source: &PictureError) -> String {
         PictureError::Io { .. } | PictureError::NotAFile { .. } => source.to_string(),
         _ => format!("{name}: {source}"),
     }
+}
+
+/// How much each modality counts in a query, whether for or against.
+fn weights(parts: &[QueryPart]) -> Vec<(Modality, f32)> {
+    let of = |modality| parts.iter().filter(move |part| part.aspect == modality);
+    let weight = |modality| of(modality).map(|part| part.weight.abs()).sum();
+    Modality::ALL.map(|modality| (modality, weight(modality))).into()
 }
 
 /// Divides all weights by the sum of their absolute values.

@@ -8,6 +8,7 @@ use lookalike_index::SearchOptions;
 use super::algebra::{self, ExpressionError};
 use super::aspect::Aspect;
 use super::fusion::Fusion;
+use super::narrowing::Narrowing;
 use crate::encode::{Embedding, Modality};
 use crate::words::Spelling;
 
@@ -46,6 +47,7 @@ pub struct Query {
     pub(super) options: SearchOptions,
     pub(super) fusion: Fusion,
     pub(super) spelling: Spelling,
+    pub(super) narrowing: Narrowing,
 }
 
 /// A term and what it counts for; negative for what the answer is to be unlike.
@@ -96,6 +98,7 @@ impl Query {
             options: SearchOptions::default(),
             fusion: Fusion::default(),
             spelling: Spelling::default(),
+            narrowing: Narrowing::default(),
         }
     }
 

@@ -65,7 +65,8 @@ pub(super) fn fuse_ranks(
     for part in parts {
         let ask = Ask::alone(part);
         let whole = options.clone().exact();
-        let proposed = ask.propose(depth, if ask.is_cheap(depth) { options } else { &whole })?;
+        let proposed =
+            ask.propose(depth, if ask.is_cheap(depth, options) { options } else { &whole })?;
         found.exact &= proposed.exact;
         found.looked_at += proposed.looked_at;
         let mut ranks: Vec<(u32, u32)> = proposed.ids.into_iter().zip(1..).collect();

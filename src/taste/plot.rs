@@ -22,12 +22,12 @@ pub fn bars(rows: &[StudyRow], title: &str, metric: usize) -> String {
         let end = left + figure.mean * scale;
         let colour = if row.trained { TRAINED } else { OTHER };
         let (low, high) = (end - figure.deviation * scale, end + figure.deviation * scale);
-        let _ = write!(
+        let _ = writeln!(
             svg,
             "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>\
              <rect x=\"{left:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"14\" fill=\"{colour}\"/>\
              <path d=\"M{low:.1} {mid:.1}H{high:.1}\" stroke=\"#222\"/>\
-             <text x=\"{:.1}\" y=\"{:.1}\">{:.4}</text>\n",
+             <text x=\"{:.1}\" y=\"{:.1}\">{:.4}</text>",
             left - 8.0,
             y + 11.0,
             escaped(&row.model),
@@ -68,19 +68,19 @@ pub fn curves(epochs: &[EpochReport], title: &str) -> String {
             })
             .collect();
         let (side, anchor) = if n == 0 { (55.0, "end") } else { (WIDTH - 55.0, "start") };
-        let _ = write!(
+        let _ = writeln!(
             svg,
             "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>\
              <text x=\"{side}\" y=\"258\" text-anchor=\"{anchor}\" fill=\"{colour}\">{least:.3}</text>\
              <text x=\"{side}\" y=\"74\" text-anchor=\"{anchor}\" fill=\"{colour}\">{most:.3}</text>\
-             <text x=\"{}\" y=\"50\" fill=\"{colour}\">{name}</text>\n",
+             <text x=\"{}\" y=\"50\" fill=\"{colour}\">{name}</text>",
             points.join(" "),
             60.0 + n as f64 * 80.0,
         );
     }
-    let _ = write!(
+    let _ = writeln!(
         svg,
-        "<text x=\"60\" y=\"280\">epoch 1</text><text x=\"{}\" y=\"280\" text-anchor=\"end\">epoch {}</text>\n",
+        "<text x=\"60\" y=\"280\">epoch 1</text><text x=\"{}\" y=\"280\" text-anchor=\"end\">epoch {}</text>",
         WIDTH - 60.0,
         epochs.len()
     );

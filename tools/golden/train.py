@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Writes what PyTorch makes of the operations that we train with, their gradients and optimiser steps, to
-fixtures/golden/train/operations.json.
+fixtures/golden/train/operations.json; and of the networks, thin ones, with one step of Adam, to networks.json.
 
 Inputs, parameters and the gradient that flows back are drawn by their names (seeded.py), and of every result only the
 values at fixed places are kept. Run from the repository root with Debian's python3-torch.
@@ -10,19 +10,11 @@ import json
 import torch
 import torch.nn.functional as F
 from seeded import parameter, samples
+from taste_networks import Networks, same
 
 
 def draw(name, shape):
     return torch.from_numpy(parameter(name, shape).copy()).double().requires_grad_()
-
-
-def same(x, kernel, stride):
-    """TensorFlow's padding: the odd zero last."""
-    pads = []
-    for size in (x.shape[3], x.shape[2]):
-        zeros = max((-(-size // stride) - 1) * stride + kernel - size, 0)
-        pads += [zeros // 2, zeros - zeros // 2]
-    return F.pad(x, pads)
 
 
 def conv(x, w, b, case):
@@ -133,3 +125,45 @@ with open("fixtures/golden/train/operations.json", "w") as out:
     lines = ",\n".join(json.dumps(case) for case in cases)
     rules = ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in optimisers.items())
     out.write(f'{{"cases": [\n{lines}\n],\n"optimisers": {{\n{rules}\n}}}}\n')
+
+# Names and shapes as our own thin networks have them.
+NETWORKS = {
+    "cnn-f": ([3, 3, 40, 40], {
+        "conv1": [4, 3, 11, 11], "conv2": [16, 4, 5, 5], "conv3": [16, 16, 3, 3], "conv4": [16, 16, 3, 3],
+        "conv5": [16, 16, 3, 3], "full6": [256, 64], "full7": [256, 256], "full8": [5, 256],
+    }),
+    "alexnet": ([2, 3, 80, 80], {
+        "features.0": [4, 3, 11, 11], "features.3": [12, 4, 5, 5], "features.6": [24, 12, 3, 3],
+        "features.8": [16, 24, 3, 3], "features.10": [16, 16, 3, 3],
+        "classifier.1": [256, 576], "classifier.4": [256, 256], "classifier.6": [5, 256],
+    }),
+    "autoencoder": ([3, 3, 16, 16], {
+        "encoder.0": [16, 3, 3, 3], "encoder.1": [8, 16, 3, 3], "encoder.2": [8, 8, 3, 3],
+        "decoder.0": [8, 8, 3, 3], "decoder.1": [8, 16, 3, 3], "decoder.2": [16, 3, 3, 3],
+    }),
+}
+networks = {}
+for name, (shape, layers) in NETWORKS.items():
+    # Fully connected weights are drawn as 1 + u / 4, which would drown everything: they are made small and balanced.
+    def drawn(layer, size):
+        value = draw(f"{name}.{layer}.weight", size).detach()
+        return (value - 1) * 0.2 if len(size) == 2 else value
+
+    parameters = {}
+    for layer, size in layers.items():
+        outputs = size[1] if layer.startswith("decoder") else size[0]
+        parameters[f"{layer}.weight"] = drawn(layer, size).requires_grad_()
+        parameters[f"{layer}.bias"] = draw(f"{name}.{layer}.bias", [outputs])
+    adam = torch.optim.Adam(parameters.values(), lr=0.001)
+    y = getattr(Networks(parameters), name.replace("-", "_"))(draw(f"{name}.x", shape).detach())
+    loss = (y - 1).square().mean()
+    loss.backward()
+    gradients = {key: samples(value.grad.numpy()) for key, value in parameters.items()}
+    adam.step()
+    after = {key: samples(value.detach().numpy()) for key, value in parameters.items()}
+    print(name, float(loss), float(y.abs().mean()))
+    networks[name] = {"shape": shape, "loss": float(loss), "y": samples(y.detach().numpy())}
+    networks[name] |= {"gradients": gradients, "after": after}
+with open("fixtures/golden/train/networks.json", "w") as out:
+    lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in networks.items())
+    out.write("{\n" + lines + "\n}\n")

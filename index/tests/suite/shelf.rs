@@ -35,17 +35,17 @@ fn shelf(
         let path = folder.path().join("part");
         let mut writer =
             SegmentWriter::create(&path, problem.dimension, precision, b"label").unwrap();
-        let mut live = RowSet::default();
+        let mut dead = RowSet::default();
         for (i, (&id, place)) in problem.ids.iter().zip(places).enumerate() {
             if place.alive == part {
-                live.insert(writer.len() as u32);
                 writer.push(id, vectors[i]).unwrap();
             } else if place.dead[part] {
+                dead.insert(writer.len() as u32);
                 writer.push(id, vectors[(i * 7 + 3) % vectors.len()]).unwrap();
             }
         }
         writer.finish_with_graph(graph, &mut |_| std::ops::ControlFlow::Continue(())).unwrap();
-        (Segment::from_bytes(std::fs::read(path).unwrap()).unwrap(), Some(live))
+        (Segment::from_bytes(std::fs::read(path).unwrap()).unwrap(), dead)
     };
     let shelf = Shelf::new(problem.dimension, (0..4).map(part)).unwrap();
     shelf.verify().unwrap();
@@ -160,8 +160,8 @@ fn a_hand_computed_case() {
     };
     let old = part(&[3, 5, 9], &[east, north, north]);
     let new = part(&[1, 5], &[north, both]);
-    let live: RowSet = [0, 2].into_iter().collect();
-    let shelf = Shelf::new(2, [(old, Some(live)), (new, None)]).unwrap();
+    let dead: RowSet = [1].into_iter().collect();
+    let shelf = Shelf::new(2, [(old, dead), (new, RowSet::default())]).unwrap();
     assert_eq!((shelf.len(), shelf.parts()[0].dead()), (4, 1));
     assert!(shelf.ids().eq([1, 3, 5, 9]));
     let mut all = [0.0; 4];
@@ -179,9 +179,9 @@ fn a_hand_computed_case() {
 #[test]
 fn what_does_not_fit_together_is_refused() {
     let three = Problem::drawn(5, 3).segment(Precision::F16);
-    let refused = Shelf::new(2, [(three, None)]).unwrap_err();
+    let refused = Shelf::new(2, [(three, RowSet::default())]).unwrap_err();
     assert!(matches!(refused, Error::Mismatch { expected: 2, found: 3, .. }));
-    let same = || (Problem::drawn(5, 3).segment(Precision::F16), None);
+    let same = || (Problem::drawn(5, 3).segment(Precision::F16), RowSet::default());
     let twice = Shelf::new(3, [same(), same()]).unwrap().verify().unwrap_err();
     assert!(matches!(twice, Error::Corrupted { fault: Fault::AliveTwice(1), .. }));
 }

@@ -1,5 +1,7 @@
 //! Items by `(id, generation)`, and the ids that the shop's keys were given.
 
+use std::ops::Range;
+
 use rocksdb::{Direction, IteratorMode, ReadOptions, WriteBatch};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -65,12 +67,24 @@ impl Store {
         &self,
         generation: u32,
     ) -> Result<impl Iterator<Item = Result<(u32, u32, T), Error>> + use<'_, T>, Error> {
-        let mut rows = self.db.iterator_cf(self.family(ITEMS)?, IteratorMode::Start).peekable();
+        self.items_of(0..u32::MAX, generation)
+    }
+
+    /// As [`items`](Self::items), of a range of ids.
+    pub(in crate::collection) fn items_of<T: DeserializeOwned>(
+        &self,
+        ids: Range<u32>,
+        generation: u32,
+    ) -> Result<impl Iterator<Item = Result<(u32, u32, T), Error>> + use<'_, T>, Error> {
+        let mut options = ReadOptions::default();
+        options.set_iterate_lower_bound(numbered(ids.start, 0));
+        options.set_iterate_upper_bound(numbered(ids.end, 0));
+        let mut rows = self.rows(ITEMS, options)?.peekable();
         Ok(std::iter::from_fn(move || {
             loop {
                 let (key, value) = match rows.next()? {
                     Ok(row) => row,
-                    Err(e) => return Some(Err(self.failed(e))),
+                    Err(e) => return Some(Err(e)),
                 };
                 let (id, written) = match self.item_key(&key) {
                     Ok(parts) => parts,

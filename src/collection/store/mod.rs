@@ -6,6 +6,7 @@
 //! left behind is of a generation that nobody reads; the next writer sweeps it away.
 
 mod cache;
+mod dead;
 mod generations;
 mod interactions;
 mod items;
@@ -22,7 +23,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Error;
-pub(super) use cache::{Cached, ContentHash};
+use super::trust::Checked;
+pub(super) use cache::{Cached, ContentHash, hash};
+pub(super) use postings::Place;
 
 /// Items by `(id, generation)`; an empty value says that the item is gone.
 const ITEMS: &str = "items";
@@ -39,19 +42,23 @@ const FAMILIES: [&str; 5] = [ITEMS, KEYS, CACHE, LEDGER, SETTINGS];
 
 /// Which items have which values, by `(field, block of ids, generation)`.
 const POSTINGS: &str = "postings";
+/// Which rows of which file of vectors are dead, by `(file, generation)`.
+const DEAD: &str = "dead";
 /// Who took what, and what of that could not be used.
 const INTERACTIONS: &str = "interactions";
 /// The tables that came later. A store that was made before one of them reads as if it were empty; it is
 /// made when the store is next opened for writing. A new table is added here and needs nothing else.
-const LATER: [&str; 2] = [POSTINGS, INTERACTIONS];
+const LATER: [&str; 3] = [POSTINGS, DEAD, INTERACTIONS];
 
 const FORMAT: &[u8] = b"format";
 const CURRENT: &[u8] = b"current";
 const NEXT_ID: &[u8] = b"next-id";
 const WRITING: &[u8] = b"writing";
+const CHECKED: &[u8] = b"checked";
 
-/// The version of everything in the store: key layouts and values.
-pub(super) const FORMAT_VERSION: u32 = 1;
+/// The version of everything in the store: key layouts and values. From 2 on a modality may have several
+/// segments, and some of their vectors may be dead: a program that knows of neither would find too much.
+pub(super) const FORMAT_VERSION: u32 = 2;
 
 /// A key and its value, as RocksDB hands them over.
 type Pair = (Box<[u8]>, Box<[u8]>);
@@ -111,6 +118,24 @@ impl Store {
             self.db.flush_cf(self.family(family)?).map_err(|e| self.failed(e))?;
         }
         Ok(())
+    }
+
+    /// Has the database rewrite its files without what was deleted.
+    pub(super) fn compact(&self) -> Result<(), Error> {
+        self.settle()?;
+        for family in FAMILIES.into_iter().chain(LATER) {
+            self.db.compact_range_cf(self.family(family)?, None::<&[u8]>, None::<&[u8]>);
+        }
+        Ok(())
+    }
+
+    /// Files of vectors that a run has found sound.
+    pub(super) fn checked(&self) -> Result<Checked, Error> {
+        Ok(self.setting(CHECKED)?.unwrap_or_default())
+    }
+
+    pub(super) fn put_checked(&self, checked: &Checked) -> Result<(), Error> {
+        self.put_setting(CHECKED, checked)
     }
 
     fn family(&self, name: &str) -> Result<&ColumnFamily, Error> {

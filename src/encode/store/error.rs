@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::encode::{self, Modality};
+use crate::spelling::meant;
 
 /// Why the model store could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -180,10 +181,6 @@ impl From<encode::Error> for SourceError {
     fn from(error: encode::Error) -> Self {
         StoreError::from(error).into()
     }
-}
-
-fn meant(nearest: &Option<String>) -> String {
-    nearest.as_ref().map(|name| format!(" (did you mean {name}?)")).unwrap_or_default()
 }
 
 fn or(names: &[&str]) -> String {

@@ -21,10 +21,11 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use crate::encode::Modality;
+use crate::spelling::nearest;
 
 pub use check::Checked;
 pub use error::{SourceError, StoreError};
-use known::{KNOWN, Known, nearest};
+use known::{KNOWN, Known};
 pub use model::{Model, Record};
 use model::{modality_of, read_error};
 

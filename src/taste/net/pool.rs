@@ -35,7 +35,7 @@ pub enum Windows {
 
 impl Windows {
     /// The windows along an axis.
-    fn along(self, input: usize) -> Vec<Range<usize>> {
+    pub(super) fn along(self, input: usize) -> Vec<Range<usize>> {
         match self {
             Windows::Sliding(geometry) => {
                 let (before, outputs) = geometry.along(input);

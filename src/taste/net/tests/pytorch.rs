@@ -19,12 +19,16 @@ fn shape(value: &Value) -> Vec<usize> {
     value.as_array().unwrap().iter().map(|size| size.as_u64().unwrap() as usize).collect()
 }
 
+fn values(tensor: &Tensor) -> Vec<f32> {
+    tensor.flatten_all().unwrap().to_vec1().unwrap()
+}
+
 fn number(case: &Value, key: &str) -> usize {
     case[key].as_u64().unwrap() as usize
 }
 
 fn assert_close(what: &str, ours: &Tensor, theirs: &Value) {
-    let ours: Vec<f32> = ours.flatten_all().unwrap().to_vec1().unwrap();
+    let ours = values(ours);
     for (place, theirs) in places(ours.len()).zip(floats(theirs)) {
         let error = (ours[place] - theirs).abs() / (1.0 + theirs.abs());
         assert!(error < 2e-5, "{what} at {place}: {} where PyTorch has {theirs}", ours[place]);
@@ -138,4 +142,60 @@ fn optimisers_step_as_pytorchs_do() {
     assert!(table.gather(&[6]).is_err(), "there is no such row");
     let part = Tensor::zeros((2, 3), candle_core::DType::F32, &Device::Cpu).unwrap();
     assert!(table.step(&[0, 1], &part, settings).is_err(), "a gradient of another width");
+}
+
+/// A thin network, whose first weights the golden file's script draws as we do here.
+fn drawn(name: &str, parameters: &[(String, Var)]) {
+    for (parameter_name, var) in parameters {
+        let values = parameter(&format!("{name}.{parameter_name}"), var.dims());
+        // As in the script.
+        let flat = var.rank() == 2;
+        let values = if flat { ((values - 1.0).unwrap() * 0.2).unwrap() } else { values };
+        var.set(&values).unwrap();
+    }
+}
+
+#[test]
+fn networks_gradients_and_a_step_are_pytorchs() {
+    let golden = golden("networks.json");
+    let thin = |side| Shape { side, thin: 16, dimension: 5, dropout: 0.0 };
+    for name in ["cnn-f", "alexnet", "autoencoder"] {
+        let theirs = &golden[name];
+        let x = parameter(&format!("{name}.x"), &shape(&theirs["shape"]));
+        let chance = &mut crate::taste::Chance::new(1, "none", 0);
+        let (parameters, y): (Vec<_>, _) = match name {
+            "autoencoder" => {
+                let network = Autoencoder::new(16, 1).unwrap();
+                let parameters: Vec<_> = network.parameters().collect();
+                drawn(name, &parameters);
+                let y = network.both(&x, chance).unwrap();
+                let again = network.reconstruct(&x).unwrap();
+                assert_eq!(values(&again), values(&y));
+                (parameters, y)
+            }
+            _ => {
+                let network =
+                    if name == "cnn-f" { cnn_f(thin(40), 1) } else { alexnet(thin(80), 1) };
+                let network = network.unwrap();
+                let parameters: Vec<_> = network.parameters().collect();
+                drawn(name, &parameters);
+                let y = network.forward(&x, Pass::Train(chance)).unwrap();
+                assert_eq!(values(&network.forward(&x, Pass::Use).unwrap()), values(&y));
+                (parameters, y)
+            }
+        };
+        assert_close(name, &y, &theirs["y"]);
+        let loss = (y - 1.0).unwrap().sqr().unwrap().mean_all().unwrap();
+        let mut gradients = loss.backward().unwrap();
+        for (parameter, var) in &parameters {
+            let what = format!("{name}, gradient of {parameter}");
+            assert_close(&what, gradients.get(var).unwrap(), &theirs["gradients"][parameter]);
+        }
+        let settings = AdamSettings { rate: 1e-3, ..AdamSettings::default() };
+        Adam::new(parameters.clone(), settings).step(&mut gradients).unwrap();
+        for (parameter, var) in &parameters {
+            let what = format!("{name}, {parameter} after a step");
+            assert_close(&what, var.as_tensor(), &theirs["after"][parameter]);
+        }
+    }
 }
