@@ -48,7 +48,7 @@ fn product(n: usize, look: usize, directory: &Path) -> Item {
         [json!("red|Blue"), json!(["RED", "green"]), json!("black"), json!("")][look % 4].clone(),
     );
     put("brand name", json!(["Größe", "nike \"air\"", "NIKE"][look % 3]));
-    if look % 3 > 0 {
+    if !look.is_multiple_of(3) {
         put("family", json!(format!("f{}", look % 11)));
     }
     made

@@ -14,7 +14,7 @@ const SEPARATORS: [char; 2] = ['|', ';'];
 /// A column is taken for one of several values where one in so many of its cells has the separator...
 const ONE_IN: u64 = 20;
 /// ...and where nothing longer than this stands between: such are sentences.
-const LONGEST_PART: usize = 40;
+const LONGEST_PART: usize = 32;
 
 /// Counts over the values of a field.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -92,7 +92,14 @@ pub(crate) fn number(text: &str) -> Option<f64> {
     let plain = matches!(digits, [b'0'..=b'9', ..] | [b'.', b'0'..=b'9', ..]);
     let padded = matches!(digits, [b'0', b'0'..=b'9', ..]);
     let mantissa = rest.split(['e', 'E']).next().unwrap_or_default();
-    let long = mantissa.trim_matches('0').bytes().filter(u8::is_ascii_digit).count() > DIGITS;
+    // Zeros before the first digit that counts, and after the last, cost no precision.
+    let long = mantissa
+        .trim_start_matches(['0', '.'])
+        .trim_end_matches('0')
+        .bytes()
+        .filter(u8::is_ascii_digit)
+        .count()
+        > DIGITS;
     if !plain || padded || long {
         return None;
     }
@@ -131,7 +138,7 @@ pub(crate) struct Date {
 
 impl Date {
     /// Whether it says at least the day.
-    pub(super) fn to_the_day(&self) -> bool {
+    pub(super) fn to_the_day(self) -> bool {
         self.day
     }
 }

@@ -14,6 +14,11 @@ pub(in crate::collection) type FieldName<'a> = Option<&'a str>;
 /// Where a row of postings stands: its field, its block of ids, and the generation that wrote it.
 pub(in crate::collection) type Place = (Option<String>, u32, u32);
 
+/// A block's number and its bytes.
+type Block = (u32, Box<[u8]>);
+/// Bytes and the generation that wrote them.
+type Versioned = (Box<[u8]>, u32);
+
 impl Store {
     /// Writes what a block of ids has of a field.
     pub(in crate::collection) fn put_postings(
@@ -29,7 +34,7 @@ impl Store {
         &self,
         field: FieldName,
         generation: u32,
-    ) -> Result<impl Iterator<Item = Result<(u32, Box<[u8]>), Error>> + use<'_>, Error> {
+    ) -> Result<impl Iterator<Item = Result<Block, Error>> + use<'_>, Error> {
         let within = between(key(field, 0, 0), key(field, u32::MAX, u32::MAX));
         let mut rows = self.rows(POSTINGS, within)?.peekable();
         Ok(std::iter::from_fn(move || {
@@ -57,7 +62,7 @@ impl Store {
         field: FieldName,
         block: u32,
         generation: u32,
-    ) -> Result<Option<(Box<[u8]>, u32)>, Error> {
+    ) -> Result<Option<Versioned>, Error> {
         let Some(after) = generation.checked_add(1) else { return Ok(None) };
         let within = between(key(field, block, 0), key(field, block, after));
         // There are one or two: the published one, and what supersedes it.
