@@ -13,6 +13,7 @@ mod ledger;
 mod models;
 mod progress;
 mod queries;
+mod recommend;
 mod remote;
 mod remove;
 mod search;
@@ -23,6 +24,7 @@ mod snapshot;
 mod table;
 mod taste;
 mod terms;
+mod train;
 mod verify;
 mod words;
 
@@ -90,7 +92,9 @@ enum Command {
     Fields(fields::Args),
     Import(import::Args),
     Interactions(interactions::Args),
+    Train(train::Args),
     Evaluate(evaluate::Args),
+    Recommend(recommend::Args),
     Ledger(ledger::Args),
     Info(info::Args),
     Verify(verify::Args),
@@ -117,6 +121,8 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Fields(args) => fields::run(args, common),
         Command::Import(args) => import::run(args, common),
         Command::Interactions(args) => interactions::run(args, common),
+        Command::Train(args) => train::run(args, common),
+        Command::Recommend(args) => recommend::run(args, common),
         Command::Evaluate(args) => evaluate::run(args, common),
         Command::Ledger(args) => ledger::run(args, common),
         Command::Info(args) => info::run(args, common),

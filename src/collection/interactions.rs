@@ -108,6 +108,12 @@ impl Collection {
         self.store.interactions()
     }
 
+    /// The numbers of the items that a user took, ascending.
+    pub fn taken_by(&self, user: &str) -> Result<Vec<u32>, Error> {
+        let rows = self.store.interactions_of::<Interaction>(user)?;
+        rows.map(|row| Ok(row?.item)).collect()
+    }
+
     /// What of the last file of interactions could not be used, and why.
     pub fn interactions_ledger(
         &self,

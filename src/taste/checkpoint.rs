@@ -142,9 +142,4 @@ impl Checkpoint {
         let range = self.range(name, Dtype::U32)?;
         Ok(self.bytes(range).as_chunks::<4>().0.iter().map(|b| u32::from_le_bytes(*b)).collect())
     }
-
-    /// The names of all arrays.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.arrays.keys().map(String::as_str)
-    }
 }

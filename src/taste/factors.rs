@@ -61,7 +61,10 @@ impl Factors {
             let mut values = Vec::with_capacity(count * width);
             for part in parts {
                 let length = of(part);
-                assert!(length == 0 || length == count * part.width, "a side of another length");
+                assert!(
+                    part.width == 0 || length == 0 || length == count * part.width,
+                    "a side of another length"
+                );
             }
             for row in 0..count {
                 for part in parts {
@@ -209,7 +212,7 @@ mod tests {
     fn blocks_stand_side_by_side_and_an_empty_side_is_ones() {
         let parts = [
             Part { name: "bias", width: 1, users: &[], items: &[0.5, -1.0, 2.0] },
-            Part { name: "none", width: 0, users: &[], items: &[] },
+            Part { name: "none", width: 0, users: &[], items: &[9.0; 3] },
             Part { name: "taste", width: 2, users: &[1.0, 2.0, 3.0, 4.0], items: &[1.0; 6] },
         ];
         let factors = Factors::new(2, 3, &parts);

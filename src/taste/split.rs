@@ -55,6 +55,16 @@ impl Split {
         }
     }
 
+    /// The split of a model that is to be used and not judged: what the test would hold out decides when
+    /// to stop, and everything else is for training.
+    pub fn for_serving(&self) -> Split {
+        Split {
+            train: self.train.with(&self.validation),
+            validation: self.test.clone(),
+            test: History::new(self.train.users(), self.train.inventory(), []),
+        }
+    }
+
     /// The split for the last look: trained on everything but the test.
     pub fn without_validation(&self) -> Split {
         Split {

@@ -75,7 +75,7 @@ impl Default for VbprSettings {
     fn default() -> Self {
         VbprSettings {
             latent: 16,
-            visual: 96,
+            visual: 192,
             bias: true,
             visual_bias: true,
             batch: 256,
@@ -322,5 +322,146 @@ impl Model for Vbpr<'_> {
         restore(state, "steps", &mut steps)?;
         self.adam.resume(steps[0] as u32 | (steps[1] as u32) << 12);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const USERS: usize = 6;
+    const ITEMS: usize = 9;
+
+    fn history() -> History {
+        History::new(
+            USERS,
+            ITEMS,
+            (0..USERS as u32).flat_map(|u| [(u, u), (u, u + 2), (u, (u * 5) % 9)]),
+        )
+    }
+
+    fn features(dimension: usize) -> Features {
+        Features::new(Chance::new(5, "features", 0).normals(ITEMS * dimension, 0.5), dimension)
+    }
+
+    fn settings() -> VbprSettings {
+        VbprSettings {
+            latent: 3,
+            visual: 4,
+            batch: 7,
+            lambda: 0.3,
+            lambda_bias: 0.2,
+            lambda_looks: 0.1,
+            rate: 0.01,
+            ..VbprSettings::default()
+        }
+    }
+
+    /// What is to be minimised, of all parameters in a row: users, items, looks.
+    fn objective(all: &[f64], model: &Vbpr<'_>, batch: &[Triple]) -> f64 {
+        let s = &model.settings;
+        let (k, v, d) = (s.latent, s.visual, model.features.dimension());
+        let (users, rest) = all.split_at(USERS * (k + v));
+        let (items, looks) = rest.split_at(ITEMS * (k + 1));
+        let square = |xs: &[f64]| xs.iter().map(|x| x * x).sum::<f64>() / 2.0;
+        let mut sum = f64::from(s.lambda_looks) * square(looks);
+        for t in batch {
+            let user = &users[t.user as usize * (k + v)..][..k + v];
+            let item = |n: u32| &items[n as usize * (k + 1)..][..k + 1];
+            let (i, j) = (item(t.positive), item(t.negative));
+            let seen = |row: usize| -> f64 {
+                let (fi, fj) = (model.features.row(t.positive), model.features.row(t.negative));
+                (0..d).map(|c| looks[row * d + c] * f64::from(fi[c] - fj[c])).sum()
+            };
+            let mut x = i[k] - j[k] + seen(v);
+            x += (0..k).map(|c| user[c] * (i[c] - j[c])).sum::<f64>();
+            x += (0..v).map(|c| user[k + c] * seen(c)).sum::<f64>();
+            let starts = model.starts.chunks(v).nth(t.user as usize).unwrap_or(&[]);
+            let away: Vec<f64> = (0..v)
+                .map(|c| user[k + c] - starts.get(c).map_or(0.0, |&start| f64::from(start)))
+                .collect();
+            sum += (-x).exp().ln_1p();
+            sum += f64::from(s.lambda)
+                * (square(&user[..k]) + square(&away) + square(&i[..k]) + square(&j[..k]));
+            sum += f64::from(s.lambda_bias) * (square(&i[k..]) + square(&j[k..]));
+        }
+        sum
+    }
+
+    /// The oracle is the objective itself, by central differences in double precision; also where the
+    /// features take several strips.
+    #[test]
+    fn gradients_equal_finite_differences() {
+        for (dimension, start) in [(5, Start::Looks), (5, Start::Chance), (700, Start::Chance)] {
+            let (history, features) = (history(), features(dimension));
+            let mut model = Vbpr::new(&history, &features, VbprSettings { start, ..settings() });
+            let batch = &triples(&history, 1, 0)[..7];
+            // Away from where it starts, so that every part of the objective has a slope.
+            for _ in 0..3 {
+                model.differentiate(batch, &mut Room::default());
+                model.descend();
+            }
+            model.differentiate(batch, &mut Room::default());
+            let (users, items) = (model.users.values().to_vec(), model.items.values().to_vec());
+            let all: Vec<f64> = users
+                .iter()
+                .chain(&items)
+                .chain(&model.looks.rows())
+                .map(|&x| f64::from(x))
+                .collect();
+            let mut gradient = vec![0.0f32; all.len()];
+            for (row, values) in model.users.gradients() {
+                gradient[row as usize * 7..][..7].copy_from_slice(values);
+            }
+            for (row, values) in model.items.gradients() {
+                gradient[users.len() + row as usize * 4..][..4].copy_from_slice(values);
+            }
+            gradient[users.len() + items.len()..].copy_from_slice(&model.looks.gradient());
+            for at in (0..all.len()).step_by(1 + all.len() / 300) {
+                let shifted = |by: f64| {
+                    let mut all = all.clone();
+                    all[at] += by;
+                    objective(&all, &model, batch)
+                };
+                let slope = (shifted(1e-5) - shifted(-1e-5)) / 2e-5;
+                let found = f64::from(gradient[at]);
+                assert!(
+                    (found - slope).abs() < 1e-3 * slope.abs().max(1.0),
+                    "{at}: {found}, not {slope}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn any_number_of_threads_and_any_interruption_come_to_the_same_bits() {
+        let (history, features) = (history(), features(700));
+        let run = |threads: usize, epochs: std::ops::Range<u32>, state: Option<&State>| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                let mut model = Vbpr::new(&history, &features, settings());
+                state.into_iter().for_each(|state| model.restore(state).unwrap());
+                epochs.for_each(|epoch| drop(model.epoch(&history, 1, epoch).unwrap()));
+                (model.state(), model.factors().unwrap())
+            })
+        };
+        let whole = run(1, 0..4, None);
+        let half = run(4, 0..2, None);
+        assert_eq!(whole.1, run(3, 2..4, Some(&half.0)).1);
+        assert_ne!(whole.1, half.1);
+    }
+
+    #[test]
+    fn a_new_item_gets_the_vector_that_its_picture_gives_an_old_one() {
+        let (history, features) = (history(), features(5).centred());
+        let model = Vbpr::new(&history, &features, settings());
+        let (factors, newcomers) = (model.factors().unwrap(), model.newcomers().unwrap());
+        // A centred feature is a feature that stands where it stands for a mean of nothing.
+        let plain = Newcomers { mean: vec![0.0; 5], ..newcomers };
+        let vector = plain.vector(features.row(3), factors.width());
+        assert!(vector[..4].iter().all(|&x| x == 0.0));
+        for (new, old) in vector[4..].iter().zip(&factors.item(3)[4..]) {
+            assert!((new - old).abs() < 1e-5, "{new} {old}");
+        }
     }
 }

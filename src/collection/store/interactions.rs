@@ -24,9 +24,7 @@ impl Store {
         let family = self.family(INTERACTIONS)?;
         let mut batch = WriteBatch::default();
         for (user, item, row) in rows {
-            let mut key = vec![TAKEN];
-            key.extend(user.replace(END, " ").bytes());
-            key.push(END as u8);
+            let mut key = prefix_of(&user);
             key.extend(item.to_be_bytes());
             batch.put_cf(family, key, self.encode(&row)?);
         }
@@ -48,6 +46,23 @@ impl Store {
         &self,
     ) -> Result<impl Iterator<Item = Result<T, Error>>, Error> {
         self.rows_under(TAKEN)
+    }
+
+    /// The interactions of one user, by item.
+    pub(in crate::collection) fn interactions_of<T: DeserializeOwned>(
+        &self,
+        user: &str,
+    ) -> Result<impl Iterator<Item = Result<T, Error>>, Error> {
+        let mut options = ReadOptions::default();
+        let first = prefix_of(user);
+        let mut beyond = first.clone();
+        if let Some(end) = beyond.last_mut() {
+            *end += 1;
+        }
+        options.set_iterate_lower_bound(first);
+        options.set_iterate_upper_bound(beyond);
+        let rows = self.rows(INTERACTIONS, options)?;
+        Ok(rows.map(|row| self.decode(&row?.1)))
     }
 
     /// What could not be used, in the order in which it was found.
@@ -77,4 +92,12 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// What the keys of a user's interactions begin with.
+fn prefix_of(user: &str) -> Vec<u8> {
+    let mut key = vec![TAKEN];
+    key.extend(user.replace(END, " ").bytes());
+    key.push(END as u8);
+    key
 }

@@ -1,0 +1,132 @@
+//! `lookalike train`: a collection learns its users' taste.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::builder::FalseyValueParser;
+use lookalike::Collection;
+use lookalike::taste::{Features, Keep, Recipe, Split, Training, attempt, plot};
+use serde_json::json;
+
+use super::interactions::Reading;
+use super::taste::{Dividing, changes};
+use super::{Common, Outcome, remark};
+
+/// Learn users' taste from what they took
+///
+/// Holds the last item of each user out to see when to stop, and then learns from everything for as many epochs.
+/// The model becomes part of the collection: `lookalike recommend` and `lookalike search --rerank` use it. Run it
+/// again when there are new interactions. `lookalike evaluate` tells how good it is.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  lookalike train shop.lookalike --model vbpr\n  \
+                  lookalike train shop.lookalike --model bpr-mf --interactions purchases.csv --set bpr-mf.latent=32")]
+pub struct Args {
+    /// The collection
+    collection: PathBuf,
+    /// The model
+    #[arg(long, value_name = "MODEL", default_value = "vbpr", env = "LOOKALIKE_MODEL")]
+    model: String,
+    /// Change a setting of the model
+    #[arg(long, value_name = "MODEL.NAME=VALUE", env = "LOOKALIKE_SET", value_delimiter = ',')]
+    set: Vec<String>,
+    /// Read these interactions first, as `lookalike interactions` does
+    #[arg(long, value_name = "FILE", env = "LOOKALIKE_INTERACTIONS")]
+    interactions: Option<PathBuf>,
+    /// Where chance starts from
+    #[arg(long, value_name = "N", default_value_t = 1, env = "LOOKALIKE_SEED")]
+    seed: u64,
+    /// The most epochs
+    #[arg(long, value_name = "N", default_value_t = 50, env = "LOOKALIKE_EPOCHS")]
+    epochs: u32,
+    /// Stop when so many epochs brought nothing better on the validation
+    #[arg(long, value_name = "N", default_value_t = 5, env = "LOOKALIKE_PATIENCE")]
+    patience: u32,
+    /// Keep the best model of the run that held items out, instead of learning once more from everything
+    #[arg(long, env = "LOOKALIKE_NO_REFIT", value_parser = FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
+    no_refit: bool,
+    /// Draw the course of the run: an SVG file
+    #[arg(long, value_name = "FILE", env = "LOOKALIKE_PLOT")]
+    plot: Option<PathBuf>,
+    #[command(flatten)]
+    dividing: Dividing,
+    #[command(flatten)]
+    reading: Reading,
+}
+
+pub fn run(args: &Args, common: &Common) -> Outcome {
+    if let Some(file) = &args.interactions {
+        args.reading.take(&args.collection, file, common)?;
+    }
+    let set = changes(&args.set)?;
+    let recipe = Recipe::new(&args.model, set.get(&args.model).map_or(&[], Vec::as_slice))?;
+    let collection = Collection::open(&args.collection)?;
+    let interactions = args.dividing.interactions(&collection)?;
+    let split = Split::new(&interactions, args.dividing.rule(), args.seed).for_serving();
+    let features = Features::of(&collection, &interactions).map(Features::centred);
+    let training = Training {
+        epochs: args.epochs,
+        patience: args.patience,
+        seed: args.seed,
+        ..Training::default()
+    };
+    if !common.quiet {
+        remark!(
+            "{} users took {} of {} items; {} are held out to see when to stop",
+            interactions.users.len(),
+            interactions.events.len(),
+            interactions.items.len(),
+            split.validation.len()
+        );
+    }
+    let trial = attempt(
+        &recipe,
+        &split,
+        features.as_ref(),
+        &training,
+        !args.no_refit,
+        &mut |_, course| {
+            if let (Some(epoch), false) = (course.epochs.last(), common.quiet) {
+                let auc = epoch.auc.map_or(String::new(), |auc| format!(", AUC {auc:.4}"));
+                remark!(
+                    "epoch {}: loss {:.4}{auc}, {:.2} s",
+                    epoch.epoch + 1,
+                    epoch.loss,
+                    epoch.seconds
+                );
+            }
+            Ok(())
+        },
+    )?;
+    let history = match args.no_refit {
+        true => split.train.clone(),
+        false => split.train.with(&split.validation),
+    };
+    let keep = Keep {
+        name: recipe.name(),
+        settings: recipe.settings(),
+        epochs: &trial.course.epochs,
+        best: &trial.best,
+        interactions: &interactions,
+        history: &history,
+    };
+    let path = keep.write(&collection)?;
+    if let Some(plotted) = &args.plot {
+        fs::write(plotted, plot::curves(&trial.course.epochs, recipe.name()))
+            .map_err(|e| format!("cannot write the plot {}: {e}", plotted.display()))?;
+    }
+    let mut out = io::stdout().lock();
+    let best = trial.best.epoch.map_or(0, |epoch| epoch + 1);
+    if common.json {
+        let line = json!({
+            "model": recipe.name(), "file": path, "best_epoch": best, "auc": trial.best.auc,
+            "epochs": trial.course.epochs, "settings": recipe.settings(), "seed": args.seed,
+        });
+        writeln!(out, "{line}")?;
+    } else {
+        let auc = trial.best.auc.map_or(String::new(), |auc| format!(", validation AUC {auc:.4}"));
+        writeln!(out, "{}: {} after {best} epochs{auc}", path.display(), recipe.name())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,362 @@
+//! A trained model as it is kept in a collection, and as it scores candidates.
+//!
+//! Flowing in: the [`Best`] of a training. Kept: `taste/NAME.safetensors`, both sides and what it takes to
+//! score strangers, and `taste/NAME.items`, the items' vectors as a segment of the index, in which
+//! recommending is a search. Flowing out: scores, each cut into named terms.
+//!
+//! A segment holds unit vectors, and these are not: `q` stands in it as `(q / M, sqrt(1 - |q|^2 / M^2))`,
+//! `M` being the longest. Its inner product with `(p, 0)` is `p . q / M`, so the order is that of the
+//! scores. The scan is exact, and over a quarter of a million items shorter than a graph's proposals
+//! would be worth: users' vectors point away from most items, where graphs are at their worst.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use lookalike_index::{Neighbours, Precision, RowSet, SearchOptions, Segment, SegmentWriter};
+use safetensors::tensor::Dtype;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::Error;
+use super::checkpoint::{Checkpoint, Column, write};
+use super::factors::{Block, fold};
+use super::history::History;
+use super::interactions::Interactions;
+use super::model::{Array, Newcomers};
+use super::training::{Best, EpochReport};
+use crate::collection::Collection;
+use crate::encode::Modality;
+
+/// Whose taste is asked for.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Visitor {
+    /// The shop's key of a user.
+    pub user: Option<String>,
+    /// Items that the visitor likes, by the collection's numbers. Where there are any, they are the taste.
+    pub liked: Vec<u32>,
+}
+
+/// Scores of some items, each the sum of its terms.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scores {
+    /// The terms' names.
+    pub terms: Vec<String>,
+    /// A row an item.
+    pub values: Vec<f32>,
+}
+
+/// The seam of serving: scores candidates for a visitor.
+pub trait Reranker: Sync {
+    /// What it is called in receipts.
+    fn name(&self) -> &str;
+
+    /// The items' scores in their order; `None` where it knows nothing of the visitor.
+    fn score(&self, visitor: &Visitor, items: &[u32]) -> Result<Option<Scores>, Error>;
+}
+
+/// What stands in a model's file about it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct About {
+    version: u32,
+    model: String,
+    settings: Map<String, Value>,
+    epochs: Vec<EpochReport>,
+    blocks: Vec<Block>,
+    folding: Vec<f32>,
+    /// The length of the longest item vector.
+    longest: f32,
+    /// Where the components begin that new items have.
+    newcomers: Option<usize>,
+    /// Of the encoder whose features it looks at.
+    features: Option<String>,
+}
+
+const VERSION: u32 = 1;
+
+/// A trained model of a collection.
+pub struct Served<'a> {
+    collection: &'a Collection,
+    file: Checkpoint,
+    about: About,
+    width: usize,
+    items: Vec<u32>,
+    ends: Vec<u32>,
+    newcomers: Option<Newcomers>,
+}
+
+/// A model to be kept.
+pub struct Keep<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// What it was built with.
+    pub settings: Map<String, Value>,
+    /// The run.
+    pub epochs: &'a [EpochReport],
+    /// What it came to.
+    pub best: &'a Best,
+    /// Whose numbers it uses.
+    pub interactions: &'a Interactions,
+    /// What it learned from.
+    pub history: &'a History,
+}
+
+fn files(collection: &Collection, name: &str) -> (PathBuf, PathBuf) {
+    let folder = collection.path().join("taste");
+    (folder.join(format!("{name}.safetensors")), folder.join(format!("{name}.items")))
+}
+
+impl Keep<'_> {
+    /// Writes the model into its collection; one of the same name is replaced.
+    pub fn write(&self, collection: &Collection) -> Result<PathBuf, Error> {
+        let (path, segment) = files(collection, self.name);
+        let Best { factors, newcomers, .. } = self.best;
+        let (width, items) = (factors.width(), &self.interactions.items);
+        let length = |row: &[f32]| row.iter().map(|x| x * x).sum::<f32>().sqrt();
+        let longest = factors.items().chunks(width).map(length).fold(f32::MIN_POSITIVE, f32::max);
+        let about = About {
+            version: VERSION,
+            model: self.name.to_owned(),
+            settings: self.settings.clone(),
+            epochs: self.epochs.to_vec(),
+            blocks: factors.blocks().to_vec(),
+            folding: factors.folding(self.history),
+            longest,
+            newcomers: newcomers.as_ref().map(|newcomers| newcomers.first),
+            features: collection.encoder(Modality::Image).map(|e| e.fingerprint.clone()),
+        };
+        let mut end = 0;
+        let ends: Vec<u32> = (self.interactions.users.iter())
+            .map(|user| {
+                end += user.len() as u32;
+                end
+            })
+            .collect();
+        let users = Array::rows(self.interactions.users.len(), factors.users().to_vec());
+        let rows = Array::rows(items.len(), factors.items().to_vec());
+        let keys = self.interactions.users.concat();
+        let mut columns = vec![
+            ("users".to_owned(), Column::Floats(&users)),
+            ("items".to_owned(), Column::Floats(&rows)),
+            ("numbers".to_owned(), Column::Numbers(items)),
+            ("keys".to_owned(), Column::Bytes(keys.as_bytes())),
+            ("ends".to_owned(), Column::Numbers(&ends)),
+        ];
+        let arrays = newcomers.as_ref().map(|n| {
+            let rows = n.rows.len() / n.dimension.max(1);
+            (Array::rows(rows, n.rows.clone()), Array::rows(1, n.mean.clone()))
+        });
+        if let Some((rows, mean)) = &arrays {
+            columns.push(("newcomers".to_owned(), Column::Floats(rows)));
+            columns.push(("mean".to_owned(), Column::Floats(mean)));
+        }
+        write(&path, &about, &columns)?;
+
+        let io = |source| Error::Io { path: segment.clone(), source };
+        let beside = segment.with_extension("new");
+        if beside.exists() {
+            fs::remove_file(&beside).map_err(io)?;
+        }
+        let label = format!("taste {}", self.name);
+        let mut writer =
+            SegmentWriter::create(&beside, width + 1, Precision::F32, label.as_bytes())?;
+        for (&id, row) in items.iter().zip(factors.items().chunks(width)) {
+            let mut unit: Vec<f32> = row.iter().map(|x| x / longest).collect();
+            let square: f32 = unit.iter().map(|x| x * x).sum();
+            unit.push((1.0 - square).max(0.0).sqrt());
+            writer.push(id, &unit)?;
+        }
+        writer.finish()?;
+        fs::rename(&beside, &segment).map_err(io)?;
+        Ok(path)
+    }
+}
+
+impl<'a> Served<'a> {
+    /// The names of the models that a collection has, ascending.
+    pub fn names(collection: &Collection) -> Vec<String> {
+        let entries = fs::read_dir(collection.path().join("taste")).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| {
+            let name = entry.file_name().into_string().ok()?;
+            Some(name.strip_suffix(".safetensors")?.to_owned())
+        });
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        names
+    }
+
+    /// Opens a model.
+    pub fn open(collection: &'a Collection, name: &str) -> Result<Self, Error> {
+        let missing = || Error::NoModel {
+            name: name.to_owned(),
+            known: Served::names(collection),
+            path: collection.path().to_owned(),
+        };
+        // A name is no path.
+        if name.contains(['/', '\\']) {
+            return Err(missing());
+        }
+        let file = Checkpoint::open(&files(collection, name).0)?.ok_or_else(missing)?;
+        let about: About = file.about()?;
+        let width = about.blocks.last().map_or(0, |block| block.range.end);
+        let (items, ends) = (file.numbers("numbers")?, file.numbers("ends")?);
+        let fits = about.version == VERSION
+            && about.folding.len() == about.blocks.len()
+            && file.range("items", Dtype::F32)?.len() == items.len() * width * 4
+            && file.range("users", Dtype::F32)?.len() == ends.len() * width * 4
+            && items.is_sorted()
+            && ends.is_sorted();
+        if !fits {
+            return Err(file.damaged("its parts do not fit each other"));
+        }
+        let newcomers = match about.newcomers {
+            None => None,
+            Some(first) => {
+                let (rows, mean) = (file.array("newcomers")?, file.array("mean")?.values);
+                let dimension = rows.shape.get(1).copied().unwrap_or(0);
+                if dimension == 0 || first + rows.values.len() / dimension > width {
+                    return Err(file.damaged("its projection does not fit"));
+                }
+                // Features of another encoder say nothing to it.
+                let now = collection.encoder(Modality::Image).map(|e| &e.fingerprint);
+                let same = now == about.features.as_ref();
+                same.then(|| Newcomers { first, mean, rows: rows.values, dimension })
+            }
+        };
+        Ok(Served { collection, file, about, width, items, ends, newcomers })
+    }
+
+    /// A user's vector, if the model knows the user.
+    fn user(&self, key: &str) -> Result<Option<Vec<f32>>, Error> {
+        let keys = self.file.range("keys", Dtype::U8)?;
+        let start = |n: usize| if n == 0 { 0 } else { self.ends[n - 1] as usize };
+        let of =
+            |n: usize| self.file.bytes(keys.start + start(n)..keys.start + self.ends[n] as usize);
+        let (mut low, mut high) = (0, self.ends.len());
+        while low < high {
+            let middle = (low + high) / 2;
+            if of(middle) < key.as_bytes() { low = middle + 1 } else { high = middle }
+        }
+        if low == self.ends.len() || of(low) != key.as_bytes() {
+            return Ok(None);
+        }
+        let users = self.file.range("users", Dtype::F32)?;
+        Ok(Some(self.file.floats(&users, low * self.width, self.width)))
+    }
+
+    /// An item's vector: as it was learned, or from its picture where it is new; `None` where it has
+    /// neither.
+    fn item(&self, id: u32) -> Result<Option<Vec<f32>>, Error> {
+        if let Ok(row) = self.items.binary_search(&id) {
+            let items = self.file.range("items", Dtype::F32)?;
+            return Ok(Some(self.file.floats(&items, row * self.width, self.width)));
+        }
+        let Some(newcomers) = &self.newcomers else { return Ok(None) };
+        let feature = self.collection.embedding(id, Modality::Image)?;
+        let fits = feature.filter(|feature| feature.len() == newcomers.dimension);
+        Ok(fits.map(|feature| newcomers.vector(&feature, self.width)))
+    }
+
+    /// The vector of a visitor; `None` for a stranger.
+    fn taste(&self, visitor: &Visitor) -> Result<Option<Vec<f32>>, Error> {
+        if !visitor.liked.is_empty() {
+            let mut liked = Vec::new();
+            for &id in &visitor.liked {
+                liked.extend(self.item(id)?);
+            }
+            return Ok(match liked.as_slice() {
+                [] => None,
+                liked => Some(fold(&self.about.blocks, &self.about.folding, liked)),
+            });
+        }
+        visitor.user.as_deref().map_or(Ok(None), |key| self.user(key))
+    }
+
+    fn terms(&self, taste: &[f32], item: &[f32]) -> Vec<f32> {
+        let product = |block: &Block| {
+            let range = block.range.clone();
+            taste[range.clone()].iter().zip(&item[range]).map(|(p, q)| p * q).sum()
+        };
+        self.about.blocks.iter().map(product).collect()
+    }
+
+    /// The `top` items of the whole collection for a visitor, best first, without those named. For a
+    /// stranger it is what everybody likes; whether it is that is told beside.
+    pub fn recommend(
+        &self,
+        visitor: &Visitor,
+        without: &[u32],
+        top: usize,
+    ) -> Result<(Vec<Recommendation>, bool), Error> {
+        let known = self.taste(visitor)?;
+        let personal = known.is_some();
+        let taste = known.unwrap_or_else(|| fold(&self.about.blocks, &self.about.folding, &[]));
+        let segment = Segment::open(files(self.collection, &self.about.model).1)?;
+        let mut rows = RowSet::all(segment.len());
+        without.iter().filter_map(|&id| segment.row_of(id)).for_each(|row| rows.remove(row));
+        let options = SearchOptions::default().exact().within(Arc::new(rows));
+        let mut query = taste.clone();
+        query.push(0.0);
+        // Items that have left the collection since are asked for in vain.
+        let gone = self.items.len().saturating_sub(self.collection.len() as usize);
+        let answer = segment.exact().search(&query, top.saturating_add(gone), &options);
+        let answer = answer.map_err(|e| self.file.damaged(e.to_string()))?;
+        let mut ids: Vec<u32> = answer.candidates.iter().map(|candidate| candidate.id).collect();
+        let pictures = self.collection.vectors(Modality::Image);
+        if self.newcomers.is_some() {
+            let all = pictures.into_iter().flat_map(|vectors| vectors.ids());
+            ids.extend(
+                all.filter(|id| self.items.binary_search(id).is_err() && !without.contains(id)),
+            );
+        }
+        let mut found = Vec::with_capacity(ids.len());
+        for id in ids {
+            if let Some(item) = self.item(id)? {
+                let terms = self.terms(&taste, &item);
+                found.push((id, terms.iter().sum::<f32>(), terms));
+            }
+        }
+        found.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        let mut best = Vec::new();
+        for (id, score, terms) in found {
+            if best.len() == top {
+                break;
+            }
+            if self.collection.item(id)?.is_some() {
+                let names = self.about.blocks.iter().map(|block| block.name.clone());
+                best.push(Recommendation { id, score, terms: names.zip(terms).collect() });
+            }
+        }
+        Ok((best, personal))
+    }
+}
+
+/// An item that a visitor may like.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recommendation {
+    /// The collection's number for it.
+    pub id: u32,
+    /// The sum of its terms.
+    pub score: f32,
+    /// What it is made of.
+    pub terms: Vec<(String, f32)>,
+}
+
+impl Reranker for Served<'_> {
+    fn name(&self) -> &str {
+        &self.about.model
+    }
+
+    fn score(&self, visitor: &Visitor, items: &[u32]) -> Result<Option<Scores>, Error> {
+        let Some(taste) = self.taste(visitor)? else { return Ok(None) };
+        let mut values = Vec::with_capacity(items.len() * self.about.blocks.len());
+        for &id in items {
+            match self.item(id)? {
+                Some(item) => values.extend(self.terms(&taste, &item)),
+                None => values.extend(std::iter::repeat_n(0.0, self.about.blocks.len())),
+            }
+        }
+        let terms = self.about.blocks.iter().map(|block| block.name.clone()).collect();
+        Ok(Some(Scores { terms, values }))
+    }
+}
