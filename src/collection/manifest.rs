@@ -154,7 +154,7 @@ impl PictureRecord {
     }
 
     /// The hash as bytes; `None` where it is no hash.
-    pub(super) fn content_hash(&self) -> Option<ContentHash> {
+    pub(crate) fn content_hash(&self) -> Option<ContentHash> {
         let mut hash = ContentHash::default();
         let digits = self.hash.as_bytes();
         if digits.len() != 2 * hash.len() {
