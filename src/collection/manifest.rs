@@ -249,7 +249,7 @@ impl PictureRecord {
     }
 
     /// The hash as bytes; `None` where it is no hash.
-    pub(super) fn content_hash(&self) -> Option<ContentHash> {
+    pub(crate) fn content_hash(&self) -> Option<ContentHash> {
         hex::decode(&self.hash)
     }
 }

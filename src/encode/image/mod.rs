@@ -25,9 +25,21 @@ use candle_core::Device;
 
 pub use self::conv::{Geometry, Padding};
 
+use ::image::RgbImage;
+
 use self::config::Config;
 use self::encoder::{Known, PictureEncoder};
 use super::{Error, ImageEncoder, Weights};
+
+/// A picture at `side` by `side` pixels, whatever its proportions: RGB bytes, row by row. Zeros for a
+/// picture without pixels.
+pub fn squash(picture: &RgbImage, side: usize) -> Vec<u8> {
+    if picture.width() == 0 || picture.height() == 0 {
+        return vec![0; 3 * side * side];
+    }
+    let whole = resize::Window { left: 0, top: 0, side };
+    resize::resize(picture, (side, side), resize::Filter::Bilinear, whole)
+}
 
 const NETWORKS: [Known; 2] = [resnet::KNOWN, efficientnet_lite::KNOWN];
 

@@ -11,10 +11,11 @@
 use std::cell::RefCell;
 
 use candle_core::backprop::GradStore;
-use candle_core::{CpuStorage, InplaceOp2, Layout, Result, Tensor, Var, bail};
+use candle_core::{CpuStorage, InplaceOp2, Layout, Result, Var, bail};
 use rayon::prelude::*;
 
-use super::values::{elements, tensor};
+use super::values::elements;
+use crate::taste::model::{Array, State};
 
 /// How the optimiser steps.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -47,7 +48,7 @@ pub enum Decay {
 }
 
 /// One over what the moments lack of their full size after `step` steps.
-pub(super) fn corrections(betas: (f32, f32), step: u64) -> (f32, f32) {
+fn corrections(betas: (f32, f32), step: u64) -> (f32, f32) {
     let lack = |beta: f32| 1.0 - f64::from(beta).powi(step.min(1 << 30) as i32);
     ((1.0 / lack(betas.0)) as f32, (1.0 / lack(betas.1)) as f32)
 }
@@ -100,32 +101,32 @@ impl Adam {
         self.step
     }
 
-    /// The moments by name, so that training can go on where it was; see [`Adam::resume`].
-    pub fn state(&self) -> Result<Vec<(String, Tensor)>> {
-        let mut state = Vec::new();
-        for slot in &self.slots {
-            for (which, values) in [("first", &slot.first), ("second", &slot.second)] {
-                let values = tensor(values.clone(), slot.parameter.shape())?;
-                state.push((format!("{}.{which}", slot.name), values));
-            }
-        }
-        Ok(state)
+    /// The moments by name, so that training can go on where it was; see [`Adam::restore`].
+    pub fn state(&self) -> State {
+        let slots = self.slots.iter().flat_map(|slot| {
+            let array = |values: &[f32]| Array {
+                shape: slot.parameter.dims().to_vec(),
+                values: values.to_vec(),
+            };
+            [
+                (format!("{}.m", slot.name), array(&slot.first)),
+                (format!("{}.v", slot.name), array(&slot.second)),
+            ]
+        });
+        slots.collect()
     }
 
     /// Takes up the moments that [`Adam::state`] told after so many steps.
-    pub fn resume(
-        &mut self,
-        step: u64,
-        mut state: impl FnMut(&str) -> Result<Tensor>,
-    ) -> Result<()> {
+    pub fn restore(&mut self, step: u64, state: &State) -> Result<()> {
         for slot in &mut self.slots {
-            for (which, values) in [("first", &mut slot.first), ("second", &mut slot.second)] {
+            for (which, values) in [("m", &mut slot.first), ("v", &mut slot.second)] {
                 let name = format!("{}.{which}", slot.name);
-                let kept = state(&name)?;
-                if kept.shape() != slot.parameter.shape() {
-                    bail!("{name} has the shape {:?}", kept.shape());
+                match state.get(&name) {
+                    Some(array) if array.values.len() == values.len() => {
+                        values.copy_from_slice(&array.values);
+                    }
+                    _ => bail!("there is no fitting {name}"),
                 }
-                *values = kept.flatten_all()?.to_vec1()?;
             }
         }
         self.step = step;

@@ -28,7 +28,6 @@ mod network;
 mod norm;
 mod pool;
 mod sums;
-mod table;
 #[cfg(test)]
 mod tests;
 mod unfold;
@@ -46,7 +45,6 @@ pub use loss::log_sigmoid;
 pub use network::{Network, Pass};
 pub use norm::{layer_norm, softmax};
 pub use pool::{Pooling, Windows, pool2d};
-pub use table::Table;
 
 /// How large a network is.
 #[derive(Debug, Clone, Copy, PartialEq)]
