@@ -9,11 +9,13 @@
 //!
 //! The input is added where a block keeps its shape. Zeros are padded as TensorFlow does.
 
-use candle_core::{Device, Tensor};
+use candle_core::Device;
 
-use super::conv::{Activation, Conv, Geometry, Padding};
+use super::conv::{Activation, Conv};
 use super::encoder::{Known, Network, Tap};
+use super::geometry::{Geometry, Padding};
 use super::loader::{Loader, Names};
+use super::maps::Maps;
 use super::pool;
 use super::preprocess::{Preprocessing, Resize, Rounding};
 use super::resize::Filter;
@@ -78,7 +80,7 @@ impl EfficientNetLite0 {
     fn load(weights: &Weights, device: &Device) -> Result<Self, Error> {
         let layout = Layout::of(weights).unwrap_or(Layout::TensorFlowPort);
         let loader = Loader::new(weights, EPSILON, device);
-        let first = Geometry { kernel: 3, stride: 2, padding: Padding::Same };
+        let first = Geometry::square(3, 2, Padding::Same);
         let stem = loader.conv(&layout.stem(), (3, 32), first, Activation::Relu6)?;
         let mut inputs = 32;
         let mut number = 0;
@@ -101,10 +103,10 @@ impl EfficientNetLite0 {
     }
 }
 
-const POINT: Geometry = Geometry { kernel: 1, stride: 1, padding: Padding::Same };
+const POINT: Geometry = Geometry::square(1, 1, Padding::Same);
 
 impl Network for EfficientNetLite0 {
-    fn forward(&self, x: &Tensor, tap: &mut Tap<'_>) -> candle_core::Result<Tensor> {
+    fn forward(&self, x: &Maps, tap: &mut Tap<'_>) -> candle_core::Result<Maps> {
         let names = ["stage1", "stage2", "stage3", "stage4", "stage5", "stage6", "stage7"];
         let mut x = self.stem.forward(x)?;
         tap("stem", &x);
@@ -131,7 +133,7 @@ impl Block {
         let widen = (stage.widening > 1)
             .then(|| loader.conv(&names(Part::Widen), (inputs, middle), POINT, relu6))
             .transpose()?;
-        let around = Geometry { kernel: stage.kernel, stride, padding: Padding::Same };
+        let around = Geometry::square(stage.kernel, stride, Padding::Same);
         Ok(Block {
             widen,
             depthwise: loader.depthwise(&names(Part::Depthwise), middle, around, relu6)?,
@@ -140,7 +142,7 @@ impl Block {
         })
     }
 
-    fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+    fn forward(&self, x: &Maps) -> candle_core::Result<Maps> {
         let y = match &self.widen {
             Some(widen) => self.depthwise.forward(&widen.forward(x)?)?,
             None => self.depthwise.forward(x)?,

@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 
 use candle_core::Device;
 
-use super::conv::{Activation, Conv, Geometry, Parts};
+use super::conv::{Activation, Conv, Folded, Norm};
+use super::geometry::Geometry;
 use crate::encode::{Error, Weights};
 
 /// The names of a convolution's weight, and of its batch norm without `.weight` and the like.
@@ -39,9 +40,7 @@ impl<'a> Loader<'a> {
         geometry: Geometry,
         activation: Activation,
     ) -> Result<Conv, Error> {
-        let shape = [outputs, inputs, geometry.kernel, geometry.kernel];
-        let parts = self.parts(names, &shape)?;
-        Ok(Conv::new(parts, false, geometry, activation, self.device)?)
+        self.normed(names, (inputs, outputs), false, geometry, activation)
     }
 
     /// A convolution of each channel by itself.
@@ -52,8 +51,31 @@ impl<'a> Loader<'a> {
         geometry: Geometry,
         activation: Activation,
     ) -> Result<Conv, Error> {
-        let parts = self.parts(names, &[channels, 1, geometry.kernel, geometry.kernel])?;
-        Ok(Conv::new(parts, true, geometry, activation, self.device)?)
+        self.normed(names, (1, channels), true, geometry, activation)
+    }
+
+    fn normed(
+        &self,
+        names: &Names,
+        (inputs, outputs): (usize, usize),
+        depthwise: bool,
+        geometry: Geometry,
+        activation: Activation,
+    ) -> Result<Conv, Error> {
+        let kernel = (geometry.down.kernel, geometry.across.kernel);
+        let shape = [outputs, inputs, kernel.0, kernel.1];
+        let mut weight = self.read(format!("{}.weight", names.conv), &shape)?;
+        let norm = |part: &str| self.read(format!("{}.{part}", names.norm), &[outputs]);
+        let norm = Norm {
+            gamma: norm("weight")?,
+            beta: norm("bias")?,
+            mean: norm("running_mean")?,
+            variance: norm("running_var")?,
+            epsilon: self.epsilon,
+        };
+        let bias = norm.fold(&mut weight);
+        let folded = Folded { weight, bias, depthwise, geometry, activation };
+        Ok(Conv::new(folded, self.device)?)
     }
 
     /// Refuses a file that holds more than was read, but for the classifier under one of `heads`.
@@ -70,18 +92,6 @@ impl<'a> Loader<'a> {
                 "it holds `{name}`, which {network} has not: it is another network's"
             ))),
         }
-    }
-
-    fn parts(&self, names: &Names, shape: &[usize]) -> Result<Parts, Error> {
-        let norm = |part: &str| self.read(format!("{}.{part}", names.norm), &shape[..1]);
-        Ok(Parts {
-            weight: self.read(format!("{}.weight", names.conv), shape)?,
-            gamma: norm("weight")?,
-            beta: norm("bias")?,
-            mean: norm("running_mean")?,
-            variance: norm("running_var")?,
-            epsilon: self.epsilon,
-        })
     }
 
     fn read(&self, name: String, shape: &[usize]) -> Result<Vec<f32>, Error> {

@@ -6,10 +6,13 @@
 
 mod config;
 mod conv;
+mod dense;
 mod depthwise;
 mod efficientnet_lite;
 mod encoder;
+mod geometry;
 mod loader;
+mod maps;
 mod pool;
 mod preprocess;
 mod resize;

@@ -11,11 +11,13 @@
 //! A ReLU follows every convolution, in a branch's last one after the shortcut is added; the shortcut is
 //! a 1x1 where the shape changes.
 
-use candle_core::{Device, Tensor};
+use candle_core::Device;
 
-use super::conv::{Activation, Conv, Geometry, Padding};
+use super::conv::{Activation, Conv};
 use super::encoder::{Known, Network, Tap};
+use super::geometry::{Geometry, Padding};
 use super::loader::{Loader, Names};
+use super::maps::Maps;
 use super::pool;
 use super::preprocess::{Preprocessing, Resize, Rounding};
 use super::resize::Filter;
@@ -60,7 +62,7 @@ impl ResNet50 {
     fn load(weights: &Weights, device: &Device) -> Result<Self, Error> {
         let layout = Layout::of(weights).unwrap_or(Layout::Torchvision);
         let loader = Loader::new(weights, EPSILON, device);
-        let wide = Geometry { kernel: 7, stride: 2, padding: Padding::Each(3) };
+        let wide = Geometry::square(7, 2, Padding::Each(3));
         let stem = loader.conv(&layout.stem(), (3, 64), wide, Activation::Relu)?;
         let mut layers = Vec::new();
         let mut inputs = 64;
@@ -81,8 +83,9 @@ impl ResNet50 {
 }
 
 impl Network for ResNet50 {
-    fn forward(&self, x: &Tensor, tap: &mut Tap<'_>) -> candle_core::Result<Tensor> {
-        let mut x = pool::max_3x3_stride_2(&self.stem.forward(x)?)?;
+    fn forward(&self, x: &Maps, tap: &mut Tap<'_>) -> candle_core::Result<Maps> {
+        let halved = Geometry::square(3, 2, Padding::Each(1));
+        let mut x = pool::largest(&self.stem.forward(x)?, &halved)?;
         tap("stem", &x);
         for (blocks, name) in self.layers.iter().zip(["layer1", "layer2", "layer3", "layer4"]) {
             for block in blocks {
@@ -102,8 +105,8 @@ impl Block {
         stride: usize,
     ) -> Result<Self, Error> {
         let outputs = middle * EXPANSION;
-        let point = |stride| Geometry { kernel: 1, stride, padding: Padding::Each(0) };
-        let around = Geometry { kernel: 3, stride, padding: Padding::Each(1) };
+        let point = |stride| Geometry::square(1, stride, Padding::Each(0));
+        let around = Geometry::square(3, stride, Padding::Each(1));
         let relu = Activation::Relu;
         let branch = [
             loader.conv(&names(Part::Conv(1)), (inputs, middle), point(1), relu)?,
@@ -117,7 +120,7 @@ impl Block {
         Ok(Block { branch, shortcut: shortcut.transpose()? })
     }
 
-    fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+    fn forward(&self, x: &Maps) -> candle_core::Result<Maps> {
         let [first, second, third] = &self.branch;
         let y = second.forward(&first.forward(x)?)?;
         match &self.shortcut {

@@ -3,9 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use candle_core::{Device, Tensor};
+use candle_core::Device;
 use serde_json::Value;
 
+use super::maps::{Arena, Maps};
 use super::*;
 use crate::encode::Pixels;
 use crate::encode::image::seeded::{floats, golden, model, picture, places};
@@ -66,10 +67,10 @@ fn stages_as_pytorch(dir: &Path, known: &Known, golden: &Value) {
     let network = (known.load)(&weights, &Device::Cpu).unwrap();
     let mut seen = 0;
     for (picture, pixels) in prepared(&*encoder, golden).into_iter().enumerate() {
-        let (side, values) = (pixels.side, pixels.values);
-        let x = Tensor::from_vec(values, (3, 1, side, side), &Device::Cpu).unwrap();
-        let mut compare = |stage: &'static str, x: &Tensor| {
-            let x: Vec<f32> = x.flatten_all().unwrap().to_vec1().unwrap();
+        let (side, values) = (pixels.side, [&pixels.values[..]]);
+        let x = Maps::of_pictures(&values, side, &Device::Cpu, &Arena::default()).unwrap();
+        let mut compare = |stage: &'static str, x: &Maps| {
+            let x = x.planes().unwrap().concat();
             let expected = floats(&golden["stages"][stage][picture]);
             let largest = expected.iter().fold(0f32, |largest, x| largest.max(x.abs()));
             for (at, expected) in places(x.len()).zip(expected) {

@@ -8,9 +8,10 @@
 //! share the work. Instruction sets may differ in the last bits: some have fused multiply-adds.
 //!
 //! [`product`] multiplies matrices, in register tiles that `tile` writes by hand, because compilers do not find them.
-//! [`gelu`], [`softmax`] and [`norm`] are plain loops over chunks of [`LANES`], which the compiler makes
+//! [`gelu`], [`softmax`], [`norm`] and [`depthwise`] are plain loops over chunks of [`LANES`], which the compiler makes
 //! vector instructions of.
 
+mod depthwise;
 mod exp;
 mod gelu;
 mod norm;
@@ -20,9 +21,10 @@ mod tile;
 
 use std::sync::LazyLock;
 
+pub(super) use depthwise::{Line, depthwise};
 pub(super) use gelu::{gelu, gelu_tanh};
 pub(super) use norm::add_norm;
-pub(super) use product::{Panels, Rows, multiply};
+pub(super) use product::{Ending, Grid, Onto, Panels, Rows, Steps, multiply, multiply_grid};
 pub(super) use softmax::softmax;
 
 /// Values that go through a loop side by side: one AVX-512 register, two of AVX2, four of NEON.

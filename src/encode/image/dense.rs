@@ -1,0 +1,181 @@
+//! Convolution as matrix products, without copying neighbourhoods together.
+//!
+//! With the channels of a place side by side, what one row of a kernel sees is one stretch of memory, and
+//! moving the kernel along moves that stretch. So each row of the kernel is a product of its own, whose
+//! rows overlap in memory, and the sums of the first are what the next ones add to:
+//!
+//! ```text
+//! y[p] = Σ_k  x[p + k, 0 .. width · inputs]  W_k
+//! ```
+//!
+//! Where there is padding, the part of the input at hand is first copied into a frame of zeros. The work
+//! is cut into blocks of places that stay in a core's second cache from the first product to the last.
+
+use candle_core::Result;
+
+use super::conv::Folded;
+use super::geometry::Geometry;
+use super::maps::{Buffer, Maps};
+use crate::encode::kernels::{Ending, Grid, Isa, Onto, Panels, Rows, Steps, multiply_grid};
+
+/// Bytes of input and output that a block may touch: half of a second cache of 1 MB.
+const BLOCK_BYTES: usize = 1 << 19;
+/// Places that a block has if there are so many, however large they are: fewer would not be worth
+/// reading the weights for.
+const LEAST_PLACES: usize = 96;
+
+/// A convolution whose weights are laid out for a CPU.
+pub(super) struct Dense {
+    isa: Isa,
+    /// One row of the kernel after the other; the bias is the first one's.
+    kernel: Vec<Panels>,
+    inputs: usize,
+    outputs: usize,
+    geometry: Geometry,
+    bounds: (f32, f32),
+}
+
+/// Rows `first..first + rows` of the outputs of some pictures.
+#[derive(Clone, Copy)]
+struct Block {
+    picture: usize,
+    pictures: usize,
+    first: usize,
+    rows: usize,
+}
+
+impl Dense {
+    pub(super) fn new(folded: &Folded) -> Self {
+        let Folded { weight, bias, geometry, activation, .. } = folded;
+        let (rows, columns) = (geometry.down.kernel, geometry.across.kernel);
+        let outputs = bias.len();
+        let inputs = weight.len() / (outputs * rows * columns);
+        let length = columns * inputs;
+        let kernel = (0..rows).map(|row| {
+            // Outputs, inputs, rows, columns become outputs, columns, inputs.
+            let mut of_row = vec![0.0; outputs * length];
+            for (to, from) in of_row.chunks_exact_mut(length).zip(weight.chunks_exact(rows * length))
+            {
+                for (at, to) in to.iter_mut().enumerate() {
+                    *to = from[(at % inputs * rows + row) * columns + at / inputs];
+                }
+            }
+            let zeros = vec![0.0; outputs];
+            let bias = if row == 0 { bias } else { &zeros };
+            Panels::of_linear(Rows::new(&of_row, length, outputs, length), bias)
+        });
+        let kernel = kernel.collect();
+        let bounds = activation.bounds();
+        Dense { isa: Isa::best(), kernel, inputs, outputs, geometry: *geometry, bounds }
+    }
+
+    pub(super) fn forward(&self, x: &Maps, residual: Option<&Maps>) -> Result<Maps> {
+        if x.channels != self.inputs {
+            candle_core::bail!("{} channels where {} were expected", x.channels, self.inputs);
+        }
+        let (rows, columns) = self.geometry.outputs(x.rows, x.columns);
+        let mut y = x.unwritten(rows, columns, self.outputs)?;
+        let residual = residual.map(Maps::places).transpose()?;
+        if residual.is_some_and(|residual| residual.len() != x.pictures * rows * columns * self.outputs) {
+            candle_core::bail!("what is added has another shape");
+        }
+        let values = x.places()?;
+        let row = columns * self.outputs;
+        for block in self.blocks(x, rows, columns) {
+            let start = (block.picture * rows + block.first) * row;
+            let size = block.pictures * block.rows * row;
+            let onto = residual.map_or(Onto::Nothing, |all| Onto::Rows(&all[start..start + size]));
+            let out = &mut y.places_mut()?[start..start + size];
+            self.sum(x, values, block, columns, onto, out);
+        }
+        Ok(y)
+    }
+
+    /// Cuts the outputs into blocks, none of which is a part of one picture and the whole of another.
+    fn blocks(&self, x: &Maps, rows: usize, columns: usize) -> impl Iterator<Item = Block> + use<> {
+        let stride = self.geometry.down.stride * self.geometry.across.stride;
+        let row_bytes = 4 * columns * (self.inputs * stride + self.outputs);
+        let most = (BLOCK_BYTES / row_bytes).max(LEAST_PLACES.div_ceil(columns));
+        let (together, most) = ((most / rows).max(1), most.min(rows));
+        // Blocks of even height.
+        let parts = rows.div_ceil(most);
+        let all = x.pictures;
+        (0..all).step_by(together).flat_map(move |picture| {
+            (0..parts).map(move |part| {
+                let first = part * rows / parts;
+                let rows = (part + 1) * rows / parts - first;
+                Block { picture, pictures: together.min(all - picture), first, rows }
+            })
+        })
+    }
+
+    /// One block of outputs.
+    fn sum(
+        &self,
+        x: &Maps,
+        values: &Buffer,
+        block: Block,
+        columns: usize,
+        onto: Onto<'_>,
+        out: &mut [f32],
+    ) {
+        let Geometry { down, across } = self.geometry;
+        let framed = down.zeros(x.rows) != (0, 0) || across.zeros(x.columns) != (0, 0);
+        let frame;
+        // The input that the block looks at, and how far apart its pictures, rows and places are.
+        let (input, picture, row) = if framed {
+            let (rows, row) = (down.span(block.rows), across.span(columns) * self.inputs);
+            frame = self.frame(x, values, block, (rows, row));
+            (&frame[..], rows * row, row)
+        } else {
+            let row = x.columns * self.inputs;
+            let start = (block.picture * x.rows + block.first * down.stride) * row;
+            (&values[start..], x.rows * row, row)
+        };
+        let pictures = Steps { count: block.pictures, stride: picture };
+        let rows = Steps { count: block.rows, stride: row * down.stride };
+        let columns = Steps { count: columns, stride: self.inputs * across.stride };
+        let length = across.kernel * self.inputs;
+        let (low, high) = self.bounds;
+        let last = self.kernel.len() - 1;
+        for (at, panels) in self.kernel.iter().enumerate() {
+            let grid = Grid::new(&input[at * row..], pictures, rows, columns, length);
+            let onto = if at == 0 { onto } else { Onto::Written };
+            let ending = match at == last {
+                true => Ending { onto, low, high },
+                false => Ending { onto, ..Ending::PLAIN },
+            };
+            multiply_grid(self.isa, grid, panels, out, self.outputs, &ending);
+        }
+    }
+
+    /// The input under a block, with its padding: so many rows of so many values a picture.
+    fn frame(
+        &self,
+        x: &Maps,
+        values: &Buffer,
+        block: Block,
+        (rows, length): (usize, usize),
+    ) -> Buffer {
+        let (above, _) = self.geometry.down.along(x.rows);
+        let (left, _) = self.geometry.across.along(x.columns);
+        let (left, wide) = (left * self.inputs, x.columns * self.inputs);
+        let copied = wide.min(length - left);
+        let mut frame = values.arena.buffer(block.pictures * rows * length);
+        for (at, framed) in frame.chunks_exact_mut(length).enumerate() {
+            let picture = block.picture + at / rows;
+            let row = (block.first * self.geometry.down.stride + at % rows).checked_sub(above);
+            match row.filter(|&row| row < x.rows) {
+                Some(row) => {
+                    let (before, rest) = framed.split_at_mut(left);
+                    let (within, after) = rest.split_at_mut(copied);
+                    before.fill(0.0);
+                    within.copy_from_slice(&values[(picture * x.rows + row) * wide..][..copied]);
+                    after.fill(0.0);
+                }
+                None => framed.fill(0.0),
+            }
+        }
+        frame
+    }
+}

@@ -1,0 +1,154 @@
+//! What flows between the layers of a network: the feature maps of some pictures.
+//!
+//! On a CPU a place's channels lie together (pictures, rows, columns, channels): then a convolution is a
+//! product of places and weights without any rearranging, and every step has its vectors along the
+//! channels. A GPU has candle's own order (pictures, channels, rows, columns).
+
+use std::cell::RefCell;
+use std::ops::{Deref, DerefMut};
+use std::rc::Rc;
+
+use candle_core::{Device, Result, Tensor};
+
+/// Feature maps.
+pub(super) struct Maps {
+    pub(super) pictures: usize,
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    pub(super) channels: usize,
+    values: Values,
+}
+
+enum Values {
+    Cpu(Buffer),
+    Device(Tensor),
+}
+
+impl Maps {
+    /// Pictures as planes, `3 * side * side` values each.
+    pub(super) fn of_pictures(
+        planes: &[&[f32]],
+        side: usize,
+        device: &Device,
+        arena: &Arena,
+    ) -> Result<Self> {
+        let (pictures, channels) = (planes.len(), 3);
+        let size = channels * side * side;
+        let values = if device.is_cpu() {
+            let mut values = arena.buffer(pictures * size);
+            for (places, planes) in values.chunks_exact_mut(size).zip(planes) {
+                for (channel, plane) in planes.chunks_exact(side * side).enumerate() {
+                    let places = places.chunks_exact_mut(channels);
+                    places.zip(plane).for_each(|(place, &value)| place[channel] = value);
+                }
+            }
+            Values::Cpu(values)
+        } else {
+            let shape = (pictures, channels, side, side);
+            Values::Device(Tensor::from_vec(planes.concat(), shape, device)?)
+        };
+        Ok(Maps { pictures, rows: side, columns: side, channels, values })
+    }
+
+    /// Maps on a CPU, whose values are yet to be written.
+    pub(super) fn unwritten(&self, rows: usize, columns: usize, channels: usize) -> Result<Self> {
+        let Values::Cpu(values) = &self.values else { candle_core::bail!("maps of a GPU") };
+        let pictures = self.pictures;
+        let values = Values::Cpu(values.arena.buffer(pictures * rows * columns * channels));
+        Ok(Maps { pictures, rows, columns, channels, values })
+    }
+
+    /// Maps on a GPU.
+    pub(super) fn of_tensor(tensor: Tensor) -> Result<Self> {
+        let (pictures, channels, rows, columns) = tensor.dims4()?;
+        Ok(Maps { pictures, rows, columns, channels, values: Values::Device(tensor) })
+    }
+
+    /// The values, place by place, of maps on a CPU.
+    pub(super) fn places(&self) -> Result<&Buffer> {
+        match &self.values {
+            Values::Cpu(values) => Ok(values),
+            Values::Device(_) => candle_core::bail!("maps of a GPU where a CPU's were expected"),
+        }
+    }
+
+    /// The same, to be written.
+    pub(super) fn places_mut(&mut self) -> Result<&mut [f32]> {
+        match &mut self.values {
+            Values::Cpu(values) => Ok(values),
+            Values::Device(_) => candle_core::bail!("maps of a GPU where a CPU's were expected"),
+        }
+    }
+
+    /// The tensor of maps on a GPU; `None` on a CPU.
+    pub(super) fn tensor(&self) -> Option<&Tensor> {
+        match &self.values {
+            Values::Cpu(_) => None,
+            Values::Device(tensor) => Some(tensor),
+        }
+    }
+
+    /// All values of each picture, channel by channel.
+    pub(super) fn planes(&self) -> Result<Vec<Vec<f32>>> {
+        if let Some(tensor) = self.tensor() {
+            return tensor.flatten_from(1)?.to_vec2();
+        }
+        let channels = self.channels;
+        let pictures = self.places()?.chunks_exact(self.rows * self.columns * channels);
+        let planes = |places: &[f32]| -> Vec<f32> {
+            let plane = |channel| places.iter().skip(channel).step_by(channels).copied();
+            (0..channels).flat_map(plane).collect()
+        };
+        Ok(pictures.map(planes).collect())
+    }
+}
+
+/// Memory of past maps, which the next ones take over: it is in the cache, and need not be cleared.
+#[derive(Clone, Default)]
+pub(super) struct Arena(Rc<RefCell<Vec<Vec<f32>>>>);
+
+/// Values in memory that returns to its arena.
+pub(super) struct Buffer {
+    /// At least `length` of them.
+    values: Vec<f32>,
+    length: usize,
+    pub(super) arena: Arena,
+}
+
+impl Arena {
+    /// So many values, of which nothing is known.
+    pub(super) fn buffer(&self, length: usize) -> Buffer {
+        let mut spare = self.0.borrow_mut();
+        // The smallest that is large enough, else the largest.
+        let fitting = |values: &Vec<f32>| match values.len().checked_sub(length) {
+            Some(left) => (0, left),
+            None => (1, usize::MAX - values.len()),
+        };
+        let best = (0..spare.len()).min_by_key(|&at| fitting(&spare[at]));
+        let mut values = best.map(|at| spare.swap_remove(at)).unwrap_or_default();
+        if values.len() < length {
+            values.resize(length, 0.0);
+        }
+        Buffer { values, length, arena: self.clone() }
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        self.arena.0.borrow_mut().push(std::mem::take(&mut self.values));
+    }
+}
+
+impl Deref for Buffer {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        &self.values[..self.length]
+    }
+}
+
+impl DerefMut for Buffer {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        &mut self.values[..self.length]
+    }
+}
