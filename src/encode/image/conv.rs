@@ -4,8 +4,8 @@
 //! y = hi ∧ (lo ∨ (W' * x + b' [+ residual])),   W' = W γ / √(var + ε),   b' = β - mean γ / √(var + ε)
 //! ```
 //!
-//! On a CPU it is a [`dense`](super::dense) product or a [`depthwise`](super::depthwise) sum, on a GPU
-//! candle's own convolution.
+//! On a CPU it is a [`dense`](super::dense) product, one after a [`winograd`](super::winograd)
+//! transform, or a [`depthwise`](super::depthwise) sum, on a GPU candle's own convolution.
 
 use candle_core::{Device, Result, Tensor};
 
@@ -13,6 +13,7 @@ use super::dense::Dense;
 use super::depthwise::Depthwise;
 use super::geometry::Geometry;
 use super::maps::Maps;
+use super::winograd::Winograd;
 
 /// What follows the sum.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -36,6 +37,7 @@ impl Activation {
 /// A convolution, its batch norm and its activation, laid out for its device.
 pub(super) enum Conv {
     Dense(Dense),
+    Winograd(Winograd),
     Depthwise(Depthwise),
     Device(OnDevice),
 }
@@ -79,6 +81,7 @@ impl Conv {
     pub(super) fn new(folded: Folded, device: &Device) -> Result<Self> {
         Ok(match device {
             Device::Cpu if folded.depthwise => Conv::Depthwise(Depthwise::new(&folded)),
+            Device::Cpu if Winograd::suits(&folded) => Conv::Winograd(Winograd::new(&folded)),
             Device::Cpu => Conv::Dense(Dense::new(&folded)),
             device => Conv::Device(OnDevice::new(folded, device)?),
         })
@@ -96,6 +99,7 @@ impl Conv {
     fn run(&self, x: &Maps, residual: Option<&Maps>) -> Result<Maps> {
         match self {
             Conv::Dense(conv) => conv.forward(x, residual),
+            Conv::Winograd(conv) => conv.forward(x, residual),
             Conv::Depthwise(conv) if residual.is_none() => conv.forward(x),
             Conv::Depthwise(_) => candle_core::bail!("a depthwise convolution adds to nothing"),
             Conv::Device(conv) => conv.forward(x, residual),
@@ -228,6 +232,34 @@ mod tests {
                         &candles.forward_onto(&planes, &residual_planes).unwrap(),
                     );
                     assert!(apart < 1e-4, "{what}, onto another: {apart}");
+                }
+            }
+        }
+    }
+
+    /// As many channels as it takes for Winograd's transform, on sides of whole and of broken tiles.
+    #[test]
+    fn transformed_equals_candles() {
+        for padding in [Padding::Each(0), Padding::Each(1), Padding::Same] {
+            let geometry = Geometry::square(3, 1, padding);
+            for (rows, columns) in [(8, 8), (7, 9), (30, 6)] {
+                let (x, planes) = both(3, 32, rows, columns);
+                let (out_rows, out_columns) = geometry.outputs(rows, columns);
+                let (residual, residual_planes) = both(3, 48, out_rows, out_columns);
+                let ours = Conv::new(folded(32, 48, geometry), &Device::Cpu).unwrap();
+                assert!(matches!(ours, Conv::Winograd(_)));
+                let candles =
+                    Conv::Device(OnDevice::new(folded(32, 48, geometry), &Device::Cpu).unwrap());
+                let pairs = [
+                    (ours.forward(&x), candles.forward(&planes)),
+                    (
+                        ours.forward_onto(&x, &residual),
+                        candles.forward_onto(&planes, &residual_planes),
+                    ),
+                ];
+                for (ours, candles) in pairs {
+                    let apart = difference(&ours.unwrap(), &candles.unwrap());
+                    assert!(apart < 1e-3, "{geometry:?} on {rows}x{columns}: {apart}");
                 }
             }
         }

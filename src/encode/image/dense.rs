@@ -14,8 +14,9 @@
 use candle_core::Result;
 
 use super::conv::Folded;
+use super::frame::{Block, framed};
 use super::geometry::Geometry;
-use super::maps::{Buffer, Maps};
+use super::maps::Maps;
 use crate::encode::kernels::{Ending, Grid, Isa, Onto, Panels, Rows, Steps, multiply_grid};
 
 /// Bytes of input and output that a block may touch: half of a second cache of 1 MB.
@@ -33,15 +34,6 @@ pub(super) struct Dense {
     outputs: usize,
     geometry: Geometry,
     bounds: (f32, f32),
-}
-
-/// Rows `first..first + rows` of the outputs of some pictures.
-#[derive(Clone, Copy)]
-struct Block {
-    picture: usize,
-    pictures: usize,
-    first: usize,
-    rows: usize,
 }
 
 impl Dense {
@@ -79,58 +71,47 @@ impl Dense {
         if residual.is_some_and(|residual| residual.len() != x.pictures * rows * columns * self.outputs) {
             candle_core::bail!("what is added has another shape");
         }
-        let values = x.places()?;
         let row = columns * self.outputs;
-        for block in self.blocks(x, rows, columns) {
+        for block in Block::cut(x.pictures, rows, self.rows_of_block(columns)) {
             let start = (block.picture * rows + block.first) * row;
             let size = block.pictures * block.rows * row;
             let onto = residual.map_or(Onto::Nothing, |all| Onto::Rows(&all[start..start + size]));
             let out = &mut y.places_mut()?[start..start + size];
-            self.sum(x, values, block, columns, onto, out);
+            self.sum(x, block, columns, onto, out)?;
         }
         Ok(y)
     }
 
-    /// Cuts the outputs into blocks, none of which is a part of one picture and the whole of another.
-    fn blocks(&self, x: &Maps, rows: usize, columns: usize) -> impl Iterator<Item = Block> + use<> {
+    /// The rows of outputs that a block should have.
+    fn rows_of_block(&self, columns: usize) -> usize {
         let stride = self.geometry.down.stride * self.geometry.across.stride;
         let row_bytes = 4 * columns * (self.inputs * stride + self.outputs);
-        let most = (BLOCK_BYTES / row_bytes).max(LEAST_PLACES.div_ceil(columns));
-        let (together, most) = ((most / rows).max(1), most.min(rows));
-        // Blocks of even height.
-        let parts = rows.div_ceil(most);
-        let all = x.pictures;
-        (0..all).step_by(together).flat_map(move |picture| {
-            (0..parts).map(move |part| {
-                let first = part * rows / parts;
-                let rows = (part + 1) * rows / parts - first;
-                Block { picture, pictures: together.min(all - picture), first, rows }
-            })
-        })
+        (BLOCK_BYTES / row_bytes).max(LEAST_PLACES.div_ceil(columns))
     }
 
     /// One block of outputs.
     fn sum(
         &self,
         x: &Maps,
-        values: &Buffer,
         block: Block,
         columns: usize,
         onto: Onto<'_>,
         out: &mut [f32],
-    ) {
+    ) -> Result<()> {
         let Geometry { down, across } = self.geometry;
-        let framed = down.zeros(x.rows) != (0, 0) || across.zeros(x.columns) != (0, 0);
+        let padded = down.zeros(x.rows) != (0, 0) || across.zeros(x.columns) != (0, 0);
         let frame;
         // The input that the block looks at, and how far apart its pictures, rows and places are.
-        let (input, picture, row) = if framed {
-            let (rows, row) = (down.span(block.rows), across.span(columns) * self.inputs);
-            frame = self.frame(x, values, block, (rows, row));
+        let (input, picture, row) = if padded {
+            let (rows, columns) = (down.span(block.rows), across.span(columns));
+            let first = block.first * down.stride;
+            frame = framed(x, &self.geometry, block.pictures(), first..first + rows, columns)?;
+            let row = columns * self.inputs;
             (&frame[..], rows * row, row)
         } else {
             let row = x.columns * self.inputs;
             let start = (block.picture * x.rows + block.first * down.stride) * row;
-            (&values[start..], x.rows * row, row)
+            (&x.places()?[start..], x.rows * row, row)
         };
         let pictures = Steps { count: block.pictures, stride: picture };
         let rows = Steps { count: block.rows, stride: row * down.stride };
@@ -147,35 +128,6 @@ impl Dense {
             };
             multiply_grid(self.isa, grid, panels, out, self.outputs, &ending);
         }
-    }
-
-    /// The input under a block, with its padding: so many rows of so many values a picture.
-    fn frame(
-        &self,
-        x: &Maps,
-        values: &Buffer,
-        block: Block,
-        (rows, length): (usize, usize),
-    ) -> Buffer {
-        let (above, _) = self.geometry.down.along(x.rows);
-        let (left, _) = self.geometry.across.along(x.columns);
-        let (left, wide) = (left * self.inputs, x.columns * self.inputs);
-        let copied = wide.min(length - left);
-        let mut frame = values.arena.buffer(block.pictures * rows * length);
-        for (at, framed) in frame.chunks_exact_mut(length).enumerate() {
-            let picture = block.picture + at / rows;
-            let row = (block.first * self.geometry.down.stride + at % rows).checked_sub(above);
-            match row.filter(|&row| row < x.rows) {
-                Some(row) => {
-                    let (before, rest) = framed.split_at_mut(left);
-                    let (within, after) = rest.split_at_mut(copied);
-                    before.fill(0.0);
-                    within.copy_from_slice(&values[(picture * x.rows + row) * wide..][..copied]);
-                    after.fill(0.0);
-                }
-                None => framed.fill(0.0),
-            }
-        }
-        frame
+        Ok(())
     }
 }

@@ -63,6 +63,12 @@ const STAGES: [Stage; 7] = [
     Stage { blocks: 1, kernel: 3, stride: 1, widening: 6, outputs: 320 },
 ];
 
+const NAMES: [&str; 7] =
+    ["stage1", "stage2", "stage3", "stage4", "stage5", "stage6", "stage7"];
+
+/// Stages whose maps are larger than their weights.
+const LARGE: usize = 4;
+
 struct EfficientNetLite0 {
     stem: Conv,
     stages: Vec<Vec<Block>>,
@@ -107,17 +113,30 @@ const POINT: Geometry = Geometry::square(1, 1, Padding::Same);
 
 impl Network for EfficientNetLite0 {
     fn forward(&self, x: &Maps, tap: &mut Tap<'_>) -> candle_core::Result<Maps> {
-        let names = ["stage1", "stage2", "stage3", "stage4", "stage5", "stage6", "stage7"];
-        let mut x = self.stem.forward(x)?;
-        tap("stem", &x);
-        for (blocks, name) in self.stages.iter().zip(names) {
-            for block in blocks {
-                x = block.forward(&x)?;
+        let (large, small) = self.stages.split_at(LARGE);
+        let (large_names, small_names) = NAMES.split_at(LARGE);
+        let mut x = x.one_by_one(|x| {
+            let mut x = self.stem.forward(x)?;
+            tap("stem", &x);
+            for (blocks, name) in large.iter().zip(large_names) {
+                x = through(blocks, x)?;
+                tap(name, &x);
             }
+            Ok(x)
+        })?;
+        for (blocks, name) in small.iter().zip(small_names) {
+            x = through(blocks, x)?;
             tap(name, &x);
         }
         pool::mean(&self.head.forward(&x)?)
     }
+}
+
+fn through(blocks: &[Block], mut x: Maps) -> candle_core::Result<Maps> {
+    for block in blocks {
+        x = block.forward(&x)?;
+    }
+    Ok(x)
 }
 
 impl Block {

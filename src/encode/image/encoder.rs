@@ -32,8 +32,8 @@ pub(super) trait Network: Send + Sync {
     fn forward(&self, x: &Maps, tap: &mut Tap<'_>) -> candle_core::Result<Maps>;
 }
 
-/// How many pictures go through the network together on one core; more would leave its cache.
-const TOGETHER: usize = 4;
+/// How many pictures go through the network together on one core; the maps of more would leave its cache.
+const TOGETHER: usize = 8;
 
 /// A network with its weights and its rule of preprocessing.
 pub(super) struct PictureEncoder {
@@ -68,7 +68,7 @@ impl PictureEncoder {
         })
     }
 
-    fn encode_together(&self, batch: &[Pixels], arena: &Arena) -> Result<Vec<Embedding>, Error> {
+    fn encode_together(&self, batch: &[Pixels]) -> Result<Vec<Embedding>, Error> {
         let side = self.preprocessing.crop;
         let fits = |pixels: &&Pixels| pixels.side == side && pixels.values.len() == 3 * side * side;
         if let Some(other) = batch.iter().find(|pixels| !fits(pixels)) {
@@ -79,7 +79,7 @@ impl PictureEncoder {
             return Err(candle_core::Error::msg(said).into());
         }
         let planes: Vec<&[f32]> = batch.iter().map(|pixels| &pixels.values[..]).collect();
-        let pictures = Maps::of_pictures(&planes, side, &self.device, arena)?;
+        let pictures = Maps::of_pictures(&planes, side, &self.device, &Arena::of_thread())?;
         let vectors = self.network.forward(&pictures, &mut |_, _| ())?.planes()?;
         vectors.into_iter().map(|vector| Ok(Embedding::new(vector)?)).collect()
     }
@@ -110,13 +110,11 @@ impl ImageEncoder for PictureEncoder {
             return Ok(Vec::new());
         }
         if !self.device.is_cpu() {
-            return self.encode_together(batch, &Arena::default());
+            return self.encode_together(batch);
         }
         let together = batch.len().div_ceil(rayon::current_num_threads()).min(TOGETHER);
-        let parts: Result<Vec<_>, _> = batch
-            .par_chunks(together)
-            .map_init(Arena::default, |arena, part| self.encode_together(part, arena))
-            .collect();
+        let parts: Result<Vec<_>, _> =
+            batch.par_chunks(together).map(|part| self.encode_together(part)).collect();
         Ok(parts?.into_iter().flatten().collect())
     }
 }

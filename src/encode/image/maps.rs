@@ -50,6 +50,34 @@ impl Maps {
         Ok(Maps { pictures, rows: side, columns: side, channels, values })
     }
 
+    /// Sends the pictures through some layers one by one, and lays what comes of them side by side again.
+    /// On a GPU they go together.
+    ///
+    /// A network's first maps are large: those of one picture stay in a core's caches, those of several
+    /// do not. Its last ones are small and their weights large, which several pictures read but once.
+    pub(super) fn one_by_one(
+        &self,
+        mut layers: impl FnMut(&Maps) -> Result<Maps>,
+    ) -> Result<Maps> {
+        if self.pictures == 1 || self.tensor().is_some() {
+            return layers(self);
+        }
+        let values = self.places()?;
+        let mut all: Option<Maps> = None;
+        for (at, picture) in values.chunks_exact(values.len() / self.pictures).enumerate() {
+            let mut one = values.arena.buffer(picture.len());
+            one.copy_from_slice(picture);
+            let made = layers(&Maps { pictures: 1, values: Values::Cpu(one), ..*self })?;
+            let all = match &mut all {
+                Some(all) => all,
+                none => none.insert(self.unwritten(made.rows, made.columns, made.channels)?),
+            };
+            let made = made.places()?;
+            all.places_mut()?[at * made.len()..][..made.len()].copy_from_slice(made);
+        }
+        all.ok_or_else(|| candle_core::Error::msg("no pictures"))
+    }
+
     /// Maps on a CPU, whose values are yet to be written.
     pub(super) fn unwritten(&self, rows: usize, columns: usize, channels: usize) -> Result<Self> {
         let Values::Cpu(values) = &self.values else { candle_core::bail!("maps of a GPU") };
@@ -103,7 +131,8 @@ impl Maps {
     }
 }
 
-/// Memory of past maps, which the next ones take over: it is in the cache, and need not be cleared.
+/// Memory of past maps, which the next ones take over: it is in the cache, and need neither be asked of the
+/// system nor cleared.
 #[derive(Clone, Default)]
 pub(super) struct Arena(Rc<RefCell<Vec<Vec<f32>>>>);
 
@@ -116,6 +145,12 @@ pub(super) struct Buffer {
 }
 
 impl Arena {
+    /// That of this thread, which lives as long as it does.
+    pub(super) fn of_thread() -> Self {
+        thread_local!(static ARENA: Arena = Arena::default());
+        ARENA.with(Arena::clone)
+    }
+
     /// So many values, of which nothing is known.
     pub(super) fn buffer(&self, length: usize) -> Buffer {
         let mut spare = self.0.borrow_mut();

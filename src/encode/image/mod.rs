@@ -10,6 +10,7 @@ mod dense;
 mod depthwise;
 mod efficientnet_lite;
 mod encoder;
+mod frame;
 mod geometry;
 mod loader;
 mod maps;
@@ -21,6 +22,7 @@ mod resnet;
 mod seeded;
 #[cfg(test)]
 mod tests;
+mod winograd;
 
 use std::path::{Path, PathBuf};
 

@@ -50,7 +50,7 @@ const EXPANSION: usize = 4;
 
 struct ResNet50 {
     stem: Conv,
-    layers: Vec<Vec<Block>>,
+    layers: [Vec<Block>; 4],
 }
 
 struct Block {
@@ -64,18 +64,16 @@ impl ResNet50 {
         let loader = Loader::new(weights, EPSILON, device);
         let wide = Geometry::square(7, 2, Padding::Each(3));
         let stem = loader.conv(&layout.stem(), (3, 64), wide, Activation::Relu)?;
-        let mut layers = Vec::new();
+        let mut layers = [const { Vec::new() }; 4];
         let mut inputs = 64;
-        for (layer, depth) in DEPTHS.into_iter().enumerate() {
+        for (layer, blocks) in layers.iter_mut().enumerate() {
             let middle = 64 << layer;
-            let mut blocks = Vec::new();
-            for block in 0..depth {
+            for block in 0..DEPTHS[layer] {
                 let stride = if layer > 0 && block == 0 { 2 } else { 1 };
                 let names = |part| layout.part(layer, block, part);
                 blocks.push(Block::load(&loader, names, (inputs, middle), stride)?);
                 inputs = middle * EXPANSION;
             }
-            layers.push(blocks);
         }
         loader.finish("ResNet-50", &["fc.", "classifier."])?;
         Ok(ResNet50 { stem, layers })
@@ -85,16 +83,30 @@ impl ResNet50 {
 impl Network for ResNet50 {
     fn forward(&self, x: &Maps, tap: &mut Tap<'_>) -> candle_core::Result<Maps> {
         let halved = Geometry::square(3, 2, Padding::Each(1));
-        let mut x = pool::largest(&self.stem.forward(x)?, &halved)?;
-        tap("stem", &x);
-        for (blocks, name) in self.layers.iter().zip(["layer1", "layer2", "layer3", "layer4"]) {
-            for block in blocks {
-                x = block.forward(&x)?;
-            }
-            tap(name, &x);
-        }
+        let [first, second, third, fourth] = &self.layers;
+        let mut x = x.one_by_one(|x| {
+            let x = pool::largest(&self.stem.forward(x)?, &halved)?;
+            tap("stem", &x);
+            let x = through(first, x, "layer1", tap)?;
+            through(second, x, "layer2", tap)
+        })?;
+        x = through(third, x, "layer3", tap)?;
+        x = through(fourth, x, "layer4", tap)?;
         pool::mean(&x)
     }
+}
+
+fn through(
+    blocks: &[Block],
+    mut x: Maps,
+    name: &'static str,
+    tap: &mut Tap<'_>,
+) -> candle_core::Result<Maps> {
+    for block in blocks {
+        x = block.forward(&x)?;
+    }
+    tap(name, &x);
+    Ok(x)
 }
 
 impl Block {

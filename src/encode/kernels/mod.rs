@@ -8,7 +8,7 @@
 //! share the work. Instruction sets may differ in the last bits: some have fused multiply-adds.
 //!
 //! [`product`] multiplies matrices, in register tiles that `tile` writes by hand, because compilers do not find them.
-//! [`gelu`], [`softmax`], [`norm`] and [`depthwise`] are plain loops over chunks of [`LANES`], which the compiler makes
+//! [`gelu`], [`softmax`], [`norm`], [`depthwise`] and [`winograd`] are plain loops over chunks of [`LANES`], which the compiler makes
 //! vector instructions of.
 
 mod depthwise;
@@ -18,6 +18,7 @@ mod norm;
 mod product;
 mod softmax;
 mod tile;
+pub(super) mod winograd;
 
 use std::sync::LazyLock;
 
