@@ -151,7 +151,12 @@ impl OnDevice {
 }
 
 /// Candle knows one stride for both axes; no network of ours has two.
-fn strided(x: &Tensor, weight: &Tensor, (down, across): (usize, usize), groups: usize) -> Result<Tensor> {
+fn strided(
+    x: &Tensor,
+    weight: &Tensor,
+    (down, across): (usize, usize),
+    groups: usize,
+) -> Result<Tensor> {
     if down != across {
         candle_core::bail!("strides of {down} and {across}");
     }
@@ -191,8 +196,15 @@ mod tests {
 
     fn places(planes: &Maps) -> Maps {
         let Maps { pictures, rows, columns, channels, .. } = *planes;
-        let values: Vec<f32> =
-            planes.tensor().unwrap().permute((0, 2, 3, 1)).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+        let values: Vec<f32> = planes
+            .tensor()
+            .unwrap()
+            .permute((0, 2, 3, 1))
+            .unwrap()
+            .flatten_all()
+            .unwrap()
+            .to_vec1()
+            .unwrap();
         let empty = vec![&[0f32; 3][..]; pictures];
         let any = Maps::of_pictures(&empty, 1, &Device::Cpu, &Arena::default()).unwrap();
         let mut maps = any.unwritten(rows, columns, channels).unwrap();
@@ -222,10 +234,8 @@ mod tests {
                     let candles =
                         Conv::Device(OnDevice::new(folded(4, 5, geometry), &Device::Cpu).unwrap());
                     let what = format!("{geometry:?} on {rows}x{columns}");
-                    let apart = difference(
-                        &ours.forward(&x).unwrap(),
-                        &candles.forward(&planes).unwrap(),
-                    );
+                    let apart =
+                        difference(&ours.forward(&x).unwrap(), &candles.forward(&planes).unwrap());
                     assert!(apart < 1e-4, "{what}: {apart}");
                     let apart = difference(
                         &ours.forward_onto(&x, &residual).unwrap(),

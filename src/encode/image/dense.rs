@@ -46,7 +46,8 @@ impl Dense {
         let kernel = (0..rows).map(|row| {
             // Outputs, inputs, rows, columns become outputs, columns, inputs.
             let mut of_row = vec![0.0; outputs * length];
-            for (to, from) in of_row.chunks_exact_mut(length).zip(weight.chunks_exact(rows * length))
+            for (to, from) in
+                of_row.chunks_exact_mut(length).zip(weight.chunks_exact(rows * length))
             {
                 for (at, to) in to.iter_mut().enumerate() {
                     *to = from[(at % inputs * rows + row) * columns + at / inputs];
@@ -68,7 +69,9 @@ impl Dense {
         let (rows, columns) = self.geometry.outputs(x.rows, x.columns);
         let mut y = x.unwritten(rows, columns, self.outputs)?;
         let residual = residual.map(Maps::places).transpose()?;
-        if residual.is_some_and(|residual| residual.len() != x.pictures * rows * columns * self.outputs) {
+        if residual
+            .is_some_and(|residual| residual.len() != x.pictures * rows * columns * self.outputs)
+        {
             candle_core::bail!("what is added has another shape");
         }
         let row = columns * self.outputs;

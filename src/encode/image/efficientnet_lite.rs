@@ -63,8 +63,7 @@ const STAGES: [Stage; 7] = [
     Stage { blocks: 1, kernel: 3, stride: 1, widening: 6, outputs: 320 },
 ];
 
-const NAMES: [&str; 7] =
-    ["stage1", "stage2", "stage3", "stage4", "stage5", "stage6", "stage7"];
+const NAMES: [&str; 7] = ["stage1", "stage2", "stage3", "stage4", "stage5", "stage6", "stage7"];
 
 /// Stages whose maps are larger than their weights.
 const LARGE: usize = 4;

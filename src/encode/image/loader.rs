@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use candle_core::Device;
 
 use super::conv::{Activation, Conv, Folded, Norm};
-use super::geometry::Geometry;
+use super::geometry::{Geometry, Padding};
 use crate::encode::{Error, Weights};
 
 /// The names of a convolution's weight, and of its batch norm without `.weight` and the like.
@@ -54,6 +54,43 @@ impl<'a> Loader<'a> {
         self.normed(names, (1, channels), true, geometry, activation)
     }
 
+    /// A convolution with a bias and without a batch norm.
+    pub(super) fn biased(
+        &self,
+        name: &str,
+        (inputs, outputs): (usize, usize),
+        geometry: Geometry,
+        activation: Activation,
+    ) -> Result<Conv, Error> {
+        let kernel = (geometry.down.kernel, geometry.across.kernel);
+        self.with_bias(name, &[outputs, inputs, kernel.0, kernel.1], geometry, activation)
+    }
+
+    /// A linear layer over all channels of `side` by `side` places: a convolution that fits once.
+    pub(super) fn linear(
+        &self,
+        name: &str,
+        (inputs, outputs): (usize, usize),
+        side: usize,
+        activation: Activation,
+    ) -> Result<Conv, Error> {
+        let geometry = Geometry::square(side, 1, Padding::Each(0));
+        self.with_bias(name, &[outputs, inputs * side * side], geometry, activation)
+    }
+
+    fn with_bias(
+        &self,
+        name: &str,
+        shape: &[usize],
+        geometry: Geometry,
+        activation: Activation,
+    ) -> Result<Conv, Error> {
+        let weight = self.read(format!("{name}.weight"), shape)?;
+        let bias = self.read(format!("{name}.bias"), &shape[..1])?;
+        let folded = Folded { weight, bias, depthwise: false, geometry, activation };
+        Ok(Conv::new(folded, self.device)?)
+    }
+
     fn normed(
         &self,
         names: &Names,
@@ -79,8 +116,8 @@ impl<'a> Loader<'a> {
     }
 
     /// Refuses a file that holds more than was read, but for the classifier under one of `heads`.
-    pub(super) fn finish(self, network: &str, heads: &[&str]) -> Result<(), Error> {
-        let used = self.used.into_inner();
+    pub(super) fn finish(&self, network: &str, heads: &[&str]) -> Result<(), Error> {
+        let used = self.used.borrow();
         let known = |name: &str| {
             used.contains(name)
                 || name.ends_with(".num_batches_tracked")

@@ -55,10 +55,7 @@ impl Maps {
     ///
     /// A network's first maps are large: those of one picture stay in a core's caches, those of several
     /// do not. Its last ones are small and their weights large, which several pictures read but once.
-    pub(super) fn one_by_one(
-        &self,
-        mut layers: impl FnMut(&Maps) -> Result<Maps>,
-    ) -> Result<Maps> {
+    pub(super) fn one_by_one(&self, mut layers: impl FnMut(&Maps) -> Result<Maps>) -> Result<Maps> {
         if self.pictures == 1 || self.tensor().is_some() {
             return layers(self);
         }
@@ -76,6 +73,26 @@ impl Maps {
             all.places_mut()?[at * made.len()..][..made.len()].copy_from_slice(made);
         }
         all.ok_or_else(|| candle_core::Error::msg("no pictures"))
+    }
+
+    /// Maps of the same places with the channels of all, those of the first first.
+    pub(super) fn end_to_end(parts: &[Maps]) -> Result<Self> {
+        let tensors: Vec<&Tensor> = parts.iter().filter_map(Maps::tensor).collect();
+        if !tensors.is_empty() {
+            return Maps::of_tensor(Tensor::cat(&tensors, 1)?);
+        }
+        let Some(first) = parts.first() else { candle_core::bail!("no maps to lay end to end") };
+        let channels = parts.iter().map(|part| part.channels).sum();
+        let mut all = first.unwritten(first.rows, first.columns, channels)?;
+        let mut start = 0;
+        for part in parts {
+            let places = part.places()?.chunks_exact(part.channels);
+            for (all, place) in all.places_mut()?.chunks_exact_mut(channels).zip(places) {
+                all[start..start + part.channels].copy_from_slice(place);
+            }
+            start += part.channels;
+        }
+        Ok(all)
     }
 
     /// Maps on a CPU, whose values are yet to be written.

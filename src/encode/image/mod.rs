@@ -4,6 +4,7 @@
 //! `preprocessor_config.json`. Flowing out: an [`ImageEncoder`]. Another network is another file that
 //! ends in a `KNOWN`, and a line in the table here.
 
+mod alexnet;
 mod config;
 mod conv;
 mod dense;
@@ -12,8 +13,10 @@ mod efficientnet_lite;
 mod encoder;
 mod frame;
 mod geometry;
+mod inception_v3;
 mod loader;
 mod maps;
+mod mobilenet_v1;
 mod pool;
 mod preprocess;
 mod resize;
@@ -32,7 +35,13 @@ use self::config::Config;
 use self::encoder::{Known, PictureEncoder};
 use super::{Error, ImageEncoder, Weights};
 
-const NETWORKS: [Known; 2] = [resnet::KNOWN, efficientnet_lite::KNOWN];
+const NETWORKS: [Known; 5] = [
+    resnet::KNOWN,
+    efficientnet_lite::KNOWN,
+    inception_v3::KNOWN,
+    mobilenet_v1::KNOWN,
+    alexnet::KNOWN,
+];
 
 /// Opens a model directory. Which network it holds is read from its `config.json`, else from the names
 /// of its weights.

@@ -74,7 +74,8 @@ impl Winograd {
             let mut seen = arena.buffer(ELEMENTS * tiles * inputs);
             self.see(x, block, across, &mut seen)?;
             let mut made = arena.buffer(ELEMENTS * tiles * outputs);
-            let pairs = seen.chunks_exact(tiles * inputs).zip(made.chunks_exact_mut(tiles * outputs));
+            let pairs =
+                seen.chunks_exact(tiles * inputs).zip(made.chunks_exact_mut(tiles * outputs));
             for (panels, (seen, made)) in self.elements.iter().zip(pairs) {
                 multiply(self.isa, Rows::new(seen, inputs, tiles, inputs), panels, made, outputs);
             }
