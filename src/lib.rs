@@ -11,19 +11,23 @@
 //! Search a product catalogue by picture, by words and by product.
 //!
 //! Data flows one way through the modules: [`catalogue`] turns what a shop hands over into items,
-//! [`encode`] turns their pictures and texts into unit vectors, [`collection`] keeps both on disk,
-//! [`search`] answers queries.
+//! [`encode`] turns their pictures and texts into unit vectors, [`words`] their texts into words,
+//! [`collection`] keeps all of it on disk, [`search`] answers queries.
 
 pub mod catalogue;
 pub mod collection;
 pub mod encode;
+mod hex;
 pub mod search;
+pub mod taste;
+pub mod words;
 
 pub use catalogue::picture::PictureLimits;
 pub use catalogue::{Item, Rejection};
 pub use collection::{Collection, Indexer, Progress, Report, StoredItem};
 pub use encode::{Embedding, Modality};
-pub use search::{Hit, Hits, Part, Query, Receipt, Term};
+pub use search::{Aspect, Fusion, Hit, Hits, Part, Query, Ranking, Receipt, Term};
+pub use words::Spelling;
 
 /// The README's example, compiled with the tests.
 #[cfg(doctest)]

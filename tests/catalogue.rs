@@ -389,7 +389,7 @@ fn what_cannot_be_read_is_named_with_the_remedy() {
         (
             "a.parquet",
             b"PAR1\x15\0",
-            "SHOP/a.parquet is a Parquet file: export the catalogue as CSV, TSV or JSON lines",
+            "SHOP/a.parquet cannot be read as Parquet from row 1 on: EOF: Parquet file too small. Size is 6 but need 8; write it again",
         ),
         (
             "a.csv",
@@ -409,7 +409,7 @@ fn what_cannot_be_read_is_named_with_the_remedy() {
         (
             "a.xml",
             b"<?xml version='1.0'?><rss/>",
-            "SHOP/a.xml is an XML feed: export the catalogue as CSV, TSV or JSON lines",
+            "SHOP/a.xml is XML without products: export an RSS feed with <item>, or an Atom feed with <entry> elements",
         ),
         (
             "a.json",

@@ -5,9 +5,17 @@ mod counting;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use counting::measured;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use lookalike::catalogue::{Catalogue, CatalogueOptions, Entry};
+use parquet::basic::Compression as Packing;
+use parquet::data_type::{ByteArray, ByteArrayType};
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
 
 /// The number of items, and the most memory held while they were read.
 fn read(path: &Path) -> (usize, usize) {
@@ -75,4 +83,86 @@ fn a_quote_that_is_never_closed_is_found_in_bounded_memory() {
     let first: Vec<_> = Catalogue::open(&path, &options).unwrap().take(2).collect();
     let Ok(Entry::Item(item, None)) = &first[1] else { panic!("{first:?}") };
     assert_eq!(item.text, "\"24 inch wheel");
+}
+
+/// A feed of 200 MB, which takes little room on the disk; and what hides in a feed that has no end.
+#[test]
+fn a_long_feed_is_streamed() {
+    const PRODUCTS: usize = 400_000;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("feed.xml.gz");
+    let mut file = GzEncoder::new(File::create(&path).unwrap(), Compression::fast());
+    file.write_all(b"<rss xmlns:g='http://base.google.com/ns/1.0'><channel>").unwrap();
+    let filler = "Sits well and wears longer than its owner. ".repeat(9);
+    let mut length = 0;
+    for id in 0..PRODUCTS {
+        let item = format!(
+            "<item><g:id>{id}</g:id><title>A chair, of oak</title><g:description>{filler}</g:description>\
+             <g:price>15.00 EUR</g:price></item>\n"
+        );
+        length += item.len();
+        file.write_all(item.as_bytes()).unwrap();
+    }
+    file.write_all(b"</channel></rss>").unwrap();
+    file.finish().unwrap();
+    assert!(length > 200_000_000);
+    let (items, memory) = read(&path);
+    assert_eq!(items, PRODUCTS);
+    assert!(memory < 4 << 20, "{memory} bytes");
+
+    for start in
+        ["<!--", "<!DOCTYPE rss [", "<rss><channel><item><title>", "<rss><channel><item><title a='"]
+    {
+        let path = folder.path().join("endless.xml.gz");
+        let mut file = GzEncoder::new(File::create(&path).unwrap(), Compression::fast());
+        file.write_all(b"<?xml version='1.0'?>").unwrap();
+        file.write_all(start.as_bytes()).unwrap();
+        let noise = vec![b'x'; 1 << 20];
+        (0..100).for_each(|_| file.write_all(&noise).unwrap());
+        file.finish().unwrap();
+        let (refused, memory) = measured(|| {
+            let catalogue = Catalogue::open(&path, &CatalogueOptions::default());
+            catalogue.err().unwrap().to_string()
+        });
+        assert!(refused.contains("longer than 16777216 bytes"), "{start}: {refused}");
+        assert!(memory < 64 << 20, "{start}: {memory} bytes");
+    }
+}
+
+#[test]
+fn a_long_parquet_file_is_streamed() {
+    const ROWS: usize = 400_000;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("long.parquet");
+    let schema = "message products { required binary sku (UTF8); required binary title (UTF8); }";
+    let schema = Arc::new(parse_message_type(schema).unwrap());
+    let options = WriterProperties::builder()
+        .set_compression(Packing::SNAPPY)
+        .set_dictionary_enabled(false)
+        .set_data_page_size_limit(64 << 10)
+        .build();
+    let file = File::create(&path).unwrap();
+    let mut writer = SerializedFileWriter::new(file, schema, Arc::new(options)).unwrap();
+    for group in 0..4 {
+        let mut rows = writer.next_row_group().unwrap();
+        for column in 0..2 {
+            let mut cells = rows.next_column().unwrap().unwrap();
+            for part in 0..10 {
+                let numbers = (0..ROWS / 40).map(|row| (group * 10 + part) * ROWS / 40 + row);
+                let text = |number| match column {
+                    0 => format!("{number}"),
+                    _ => format!("a chair, of oak, with {number} legs and a back of woven cane"),
+                };
+                let values: Vec<ByteArray> =
+                    numbers.map(|number| ByteArray::from(text(number).into_bytes())).collect();
+                cells.typed::<ByteArrayType>().write_batch(&values, None, None).unwrap();
+            }
+            cells.close().unwrap();
+        }
+        rows.close().unwrap();
+    }
+    writer.close().unwrap();
+    let (items, memory) = read(&path);
+    assert_eq!(items, ROWS);
+    assert!(memory < 4 << 20, "{memory} bytes for {}", path.metadata().unwrap().len());
 }

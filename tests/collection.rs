@@ -124,7 +124,7 @@ fn a_broken_picture_costs_the_item_its_looks_and_is_not_tried_again() {
     let entries = ledger(&collection);
     assert_eq!((entries[0].row, entries[0].kept), (1, true));
     assert_eq!((entries[1].row, entries[1].kept), (2, false));
-    assert_eq!(collection.segment(Modality::Image).unwrap().len(), 1);
+    assert_eq!(collection.vectors(Modality::Image).unwrap().len(), 1);
     assert_eq!(keys(&collection, Query::new().text("red shirt"))[0], "a");
 
     let again = both.index(&path, items.clone());
@@ -132,7 +132,7 @@ fn a_broken_picture_costs_the_item_its_looks_and_is_not_tried_again() {
     // Mended, it is embedded.
     items[0] = pictured("a", 1, "red shirt", RED, dir.path());
     assert_eq!(both.index(&path, items).progress.pictures_embedded, 1);
-    assert_eq!(both.open(&path).segment(Modality::Image).unwrap().len(), 2);
+    assert_eq!(both.open(&path).vectors(Modality::Image).unwrap().len(), 2);
 }
 
 #[test]
@@ -206,7 +206,7 @@ fn another_encoder_is_refused_or_embeds_everything_again() {
     let report = other.indexer(&path).change_encoder(true).run(rows).unwrap();
     assert_eq!((report.items, report.progress.pictures_embedded), (3, 3));
     let collection = other.open(&path);
-    assert_eq!(collection.segment(Modality::Image).unwrap().len(), 3);
+    assert_eq!(collection.vectors(Modality::Image).unwrap().len(), 3);
     collection.verify().unwrap();
 }
 
@@ -240,8 +240,8 @@ fn a_collection_of_a_newer_version_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("shop");
     Both::default().index(&path, three(dir.path()));
-    let names = ["default", "items", "keys", "cache", "ledger", "settings"];
     let options = rocksdb::Options::default();
+    let names = rocksdb::DB::list_cf(&options, path.join("store")).unwrap();
     let store = rocksdb::DB::open_cf(&options, path.join("store"), names).unwrap();
     store.put_cf(store.cf_handle("settings").unwrap(), "format", "99").unwrap();
     drop(store);
@@ -263,9 +263,9 @@ fn damage_is_found() {
     let vectors = bytes.windows(2).position(|w| w == half::f16::ONE.to_le_bytes()).unwrap();
     bytes[vectors] ^= 1;
     fs::write(&image, &bytes).unwrap();
-    assert!(matches!(both.open(&path).verify(), Err(Error::Segment(_))));
+    assert!(matches!(both.open(&path).verify(), Err(Error::DamagedVectors { .. })));
     fs::write(&image, &sound[..sound.len() / 2]).unwrap();
-    assert!(matches!(Collection::open(&path), Err(Error::Segment(_))));
+    assert!(matches!(Collection::open(&path), Err(Error::DamagedVectors { .. })));
     // Another modality's vectors in its place are not taken for its own.
     fs::copy(&text, &image).unwrap();
     assert!(matches!(Collection::open(&path), Err(Error::Damaged { .. })));

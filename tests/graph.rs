@@ -50,7 +50,7 @@ fn what_the_graphs_propose_is_what_the_scan_finds() {
     let (_directory, collection) = open();
     collection.verify().unwrap();
     for modality in Modality::ALL {
-        assert!(collection.segment(modality).unwrap().graph().is_some(), "{modality}");
+        assert!(collection.vectors(modality).unwrap().has_graph(), "{modality}");
     }
     let queries = |n: usize| {
         [

@@ -4,7 +4,7 @@ mod support;
 
 use lookalike::encode::{ImageEncoder, TextEncoder};
 use lookalike::search::Error;
-use lookalike::{Collection, Hit, Item, Modality, Query};
+use lookalike::{Aspect, Collection, Hit, Item, Modality, Query};
 use proptest::prelude::*;
 use support::{Both, item, pictured};
 
@@ -126,7 +126,11 @@ fn ranks_count_from_one_in_each_part() {
         seen.sort_by_key(|&(rank, _)| rank);
         assert!(seen.windows(2).all(|w| w[0].0 < w[1].0 && w[0].1 >= w[1].1));
         // The item that was asked for holds one of the places.
-        let count = shop.collection.segment(hits[0].receipt.parts[part].modality).unwrap().len();
+        let count = shop
+            .collection
+            .vectors(hits[0].receipt.parts[part].modality.modality().unwrap())
+            .unwrap()
+            .len();
         assert_eq!(seen.len(), count - 1);
         assert_eq!(seen.last().unwrap().0 as usize, count);
     }
@@ -140,7 +144,7 @@ fn an_item_that_lacks_a_modality_scores_nothing_there() {
     let part = &lacking.receipt.parts[0];
     assert_eq!(
         (part.modality, part.cosine, part.rank, part.share),
-        (Modality::Image, None, None, 0.0)
+        (Aspect::Image, None, None, 0.0)
     );
     // Asked by looks alone, it is no answer at all.
     let by_looks = Query::new().item("k1").weight(Modality::Text, 0.0).top(100);

@@ -34,6 +34,20 @@ pub enum Error {
         /// The newest format that is known here.
         supported: u32,
     },
+    /// It cannot be searched together with the others.
+    #[error(
+        "the segment {} has vectors of {found} components beside others of {expected}: were they made by the same \
+         encoder?",
+        path.display()
+    )]
+    Mismatch {
+        /// The file.
+        path: PathBuf,
+        /// The components of the others' vectors.
+        expected: usize,
+        /// The components of its own.
+        found: usize,
+    },
     /// It was a segment once.
     #[error("the segment {} is damaged ({fault}): restore it from a copy, or index again", path.display())]
     Corrupted {
@@ -86,6 +100,9 @@ pub enum Fault {
     /// An id is not above the one before it.
     #[error("the id of row {0} is not above the one before")]
     IdOrder(u32),
+    /// An id is alive in two segments that are searched as one.
+    #[error("the id {0} is alive in another segment too")]
+    AliveTwice(u32),
     /// A component is NaN or infinite.
     #[error("the vector of row {0} is not finite")]
     NotFinite(u32),

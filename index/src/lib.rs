@@ -37,6 +37,7 @@
 //! - [`Neighbours`] is what finds: the [`Exact`] scan, which is also the oracle, and the [`Graph`], which looks at
 //!   few vectors and finds nearly all of the best. [`SegmentWriter::finish_with_graph`] adds one;
 //!   [`SearchOptions`] say how much recall, which rows, or exactly. Every [`Answer`] says what it is.
+//! - [`Shelf`] searches several segments as one, and leaves out rows that have died since they were written.
 //! - Similarities are inner products, for unit vectors the cosine. Higher is better, ties go to the
 //!   lower id, and the same question gets the same bits on any processor with any number of
 //!   threads.
@@ -50,6 +51,7 @@ mod kernels;
 mod neighbours;
 mod rows;
 mod segment;
+mod shelf;
 mod top;
 mod vectors;
 
@@ -59,6 +61,7 @@ pub use graph::{Builder, CurvePoint, Graph, GraphOptions, OnProgress, Progress, 
 pub use neighbours::{Answer, Candidate, Neighbours, SearchOptions};
 pub use rows::RowSet;
 pub use segment::{Precision, Segment, SegmentWriter};
+pub use shelf::{Part, Shelf};
 
 /// The name of the kernels that this processor runs: `avx512`, `avx2`, `neon` or `scalar`.
 pub fn kernels() -> &'static str {

@@ -40,7 +40,7 @@ pub trait Neighbours: Sync {
 pub struct SearchOptions {
     /// Leave out what is less similar than this.
     pub at_least: Option<f32>,
-    /// Find nothing but these rows.
+    /// Find nothing but these: rows of a segment, ids on a [`Shelf`](crate::Shelf).
     pub within: Option<Arc<RowSet>>,
     /// Look at every row, whoever searches.
     pub exact: bool,
@@ -57,9 +57,9 @@ impl SearchOptions {
         self
     }
 
-    /// Finds nothing but these rows.
-    pub fn within(mut self, rows: Arc<RowSet>) -> Self {
-        self.within = Some(rows);
+    /// Finds nothing but these: rows of a segment, ids on a [`Shelf`](crate::Shelf).
+    pub fn within(mut self, these: Arc<RowSet>) -> Self {
+        self.within = Some(these);
         self
     }
 

@@ -1,6 +1,6 @@
-//! A set of rows: what a filter lets pass.
+//! A set of rows or ids: what a filter lets pass.
 
-/// A set of rows of one segment, one bit each.
+/// A set of rows of one segment, or of ids on a [`Shelf`](crate::Shelf): one bit each, up to the largest.
 ///
 /// ```
 /// use lookalike_index::RowSet;
@@ -70,6 +70,53 @@ impl RowSet {
         }
     }
 
+    /// Takes out the rows that are in the other.
+    pub fn subtract(&mut self, other: &RowSet) {
+        for (word, other) in self.words.iter_mut().zip(&other.words) {
+            *word &= !other;
+        }
+    }
+
+    /// The set as bytes to be kept: a bit a row, the lowest bit of the first byte for row 0.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes: Vec<u8> = self.words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        bytes.truncate(bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1));
+        bytes
+    }
+
+    /// The set that these bytes were made of.
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        let word =
+            |bytes: &[u8]| bytes.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte));
+        RowSet { words: bytes.chunks(8).map(word).collect() }
+    }
+
+    /// The set of those that a sequence says, from row 0 on.
+    pub(crate) fn from_bits(mut bits: impl Iterator<Item = bool>) -> Self {
+        let mut words = Vec::new();
+        while let Some(first) = bits.next() {
+            let rest = bits.by_ref().take(63).zip(1..);
+            words.push(rest.fold(u64::from(first), |word, (bit, at)| word | u64::from(bit) << at));
+        }
+        RowSet { words }
+    }
+
+    /// Row 0 for what was row `first`, and so on for the `rows` from there.
+    pub(crate) fn moved_down(&self, first: u32, rows: usize) -> Self {
+        let (from, shift) = (first as usize / 64, first % 64);
+        let word = |w: usize| self.words.get(w).copied().unwrap_or(0);
+        let moved = |w: usize| {
+            // In two steps: a shift by 64 is none.
+            word(from + w) >> shift | word(from + w + 1) << (63 - shift) << 1
+        };
+        let needed = rows.div_ceil(64).min(self.words.len().saturating_sub(from));
+        let mut words: Vec<u64> = (0..needed).map(moved).collect();
+        if !rows.is_multiple_of(64) && words.len() > rows / 64 {
+            words[rows / 64] &= (1 << (rows % 64)) - 1;
+        }
+        RowSet { words }
+    }
+
     /// How many of the rows are below `rows`.
     pub(crate) fn count_below(&self, rows: usize) -> usize {
         let whole = rows / 64;
@@ -111,6 +158,18 @@ mod tests {
             prop_assert_eq!((set.len(), set.is_empty()), (rows.len(), rows.is_empty()));
             prop_assert_eq!(set.count_below(below.into()), rows.range(..below).count());
             prop_assert_eq!(set.contains(below.into()), rows.contains(&below));
+            let moved = set.moved_down(gone.into(), below.into());
+            let range = u32::from(gone)..u32::from(gone) + u32::from(below);
+            let among: Vec<u32> = rows.iter().map(|&r| u32::from(r)).filter(|r| range.contains(r)).collect();
+            prop_assert_eq!(moved.iter().map(|r| r + u32::from(gone)).collect::<Vec<_>>(), among);
+            let bits = RowSet::from_bits((0..below).map(|row| rows.contains(&row)));
+            prop_assert_eq!(bits.iter().collect::<Vec<_>>(), rows.range(..below).map(|&r| u32::from(r)).collect::<Vec<_>>());
+            prop_assert!(RowSet::from_bytes(&set.to_bytes()).iter().eq(set.iter()));
+            prop_assert_eq!(set.to_bytes().len(), rows.last().map_or(0, |&last| usize::from(last) / 8 + 1));
+            let mut less = set.clone();
+            less.subtract(&collect(&others));
+            let left: Vec<u32> = rows.difference(&others).map(|&r| u32::from(r)).collect();
+            prop_assert_eq!(less.iter().collect::<Vec<_>>(), left);
             set.intersect(&collect(&others));
             let both: Vec<u32> = rows.intersection(&others).map(|&r| u32::from(r)).collect();
             prop_assert_eq!(set.iter().collect::<Vec<_>>(), both);

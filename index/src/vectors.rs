@@ -49,13 +49,7 @@ impl<'a> Vectors<'a> {
 
     /// Refuses a query that these vectors cannot be compared with.
     pub(crate) fn check(&self, query: &[f32]) -> Result<(), QueryError> {
-        if query.len() != self.dimension {
-            return Err(QueryError::Dimension { expected: self.dimension, found: query.len() });
-        }
-        if !query.iter().all(|x| x.is_finite()) {
-            return Err(QueryError::NotFinite);
-        }
-        Ok(())
+        check(self.dimension, query)
     }
 
     /// The components of one row.
@@ -112,4 +106,15 @@ impl<'a> Vectors<'a> {
         // A multiple of the rows of any kernel's tile.
         ((256 << 10) / (self.dimension * component)).next_multiple_of(8).max(8)
     }
+}
+
+/// Refuses a query that vectors of this dimension cannot be compared with.
+pub(crate) fn check(dimension: usize, query: &[f32]) -> Result<(), QueryError> {
+    if query.len() != dimension {
+        return Err(QueryError::Dimension { expected: dimension, found: query.len() });
+    }
+    if !query.iter().all(|x| x.is_finite()) {
+        return Err(QueryError::NotFinite);
+    }
+    Ok(())
 }

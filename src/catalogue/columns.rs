@@ -7,6 +7,7 @@ mod usual;
 
 use std::fmt;
 
+use super::feeds::shopify::{self, Header};
 use super::{CatalogueOptions, Error};
 use usual::{GROUPS, KEYS, PICTURES, PRICES, SENTENCE, TITLES};
 
@@ -25,6 +26,20 @@ pub enum Role {
     Price,
     /// A part of the product's sentence.
     Text,
+    /// Who took an item.
+    User,
+    /// The item that was taken.
+    Item,
+    /// When.
+    Time,
+    /// How well it was liked.
+    Rating,
+    /// How much it counts.
+    Weight,
+    /// Whether it is for training, validation or test.
+    Split,
+    /// What was written about it.
+    Review,
 }
 
 impl fmt::Display for Role {
@@ -36,6 +51,13 @@ impl fmt::Display for Role {
             Role::Group => "group",
             Role::Price => "price",
             Role::Text => "text",
+            Role::User => "user",
+            Role::Item => "item",
+            Role::Time => "time",
+            Role::Rating => "rating",
+            Role::Weight => "weight",
+            Role::Split => "split",
+            Role::Review => "review",
         })
     }
 }
@@ -108,7 +130,24 @@ impl Columns {
     }
 }
 
-fn choose(
+impl Columns {
+    /// Of Shopify's variants it is known what they go by, and not guessed from names.
+    pub(super) fn is_shopify(&mut self, header: &Header, options: &CatalogueOptions) {
+        let known = |name: &str| Some(Chosen { column: name.to_owned(), why: Why::Guessed });
+        if options.key.is_none() {
+            self.key = known(shopify::KEY);
+        }
+        if options.picture.is_none() {
+            self.picture = known(shopify::PICTURE);
+        }
+        if options.group.is_none() {
+            self.group = known(header.group());
+        }
+    }
+}
+
+/// The column for a role: the wished one, or else the first of the `usual` that is there and not taken.
+pub(crate) fn choose(
     all: &[String],
     role: Role,
     wish: &Option<String>,

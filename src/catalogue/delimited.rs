@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use csv::{ByteRecord, ReaderBuilder};
 use serde_json::{Map, Value};
 
+use super::fence::Fence;
 use super::rows::{LONGEST_ROW, Row};
 use super::{CatalogueOptions, Error};
 
@@ -17,25 +18,6 @@ pub(super) struct Delimited {
     record: ByteRecord,
     row: u64,
     failed: bool,
-}
-
-/// Stops a row that never ends from filling the memory: the parser may take only so many bytes before
-/// the fence is moved on.
-struct Fence<R> {
-    inner: R,
-    left: u64,
-}
-
-impl<R: Read> Read for Fence<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.left == 0 {
-            return Err(io::Error::other("row too long"));
-        }
-        let most = buffer.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
-        let count = self.inner.read(&mut buffer[..most])?;
-        self.left -= count as u64;
-        Ok(count)
-    }
 }
 
 impl Delimited {
@@ -52,7 +34,7 @@ impl Delimited {
             .quoting(options.quotes)
             .has_headers(false)
             .flexible(true)
-            .from_reader(Fence { inner: text, left: LONGEST_ROW });
+            .from_reader(Fence::new(text, LONGEST_ROW));
         let mut header = ByteRecord::new();
         let read = reader.read_byte_record(&mut header);
         let columns = names(&header);
@@ -77,7 +59,7 @@ impl Delimited {
 
     fn fatal(&self, error: csv::Error) -> Error {
         let path = self.path.clone();
-        if self.reader.get_ref().left == 0 {
+        if self.reader.get_ref().is_reached() {
             let line = self.record.position().map_or(1, csv::Position::line);
             return Error::RowTooLong { path, row: self.row, line, limit: LONGEST_ROW };
         }
@@ -122,7 +104,7 @@ impl Iterator for Delimited {
     fn next(&mut self) -> Option<Self::Item> {
         while !self.failed {
             self.row += 1;
-            self.reader.get_mut().left = LONGEST_ROW;
+            self.reader.get_mut().move_on();
             match self.reader.read_byte_record(&mut self.record) {
                 Ok(true) => {}
                 Ok(false) => return None,

@@ -13,6 +13,12 @@ pub enum Format {
     Delimited,
     /// One JSON object a line.
     JsonLines,
+    /// A Google Merchant feed: XML (RSS or Atom), or a table.
+    Merchant,
+    /// Shopify's product export, a table with a row a variant or picture.
+    Shopify,
+    /// Parquet.
+    Parquet,
     /// A bare folder of pictures.
     Pictures,
 }
@@ -34,13 +40,19 @@ pub struct Dialect {
 
 impl fmt::Display for Dialect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.format, self.delimiter) {
-            (Format::Pictures, _) => f.write_str("a folder of pictures")?,
-            (Format::JsonLines, _) => f.write_str("JSON lines")?,
-            (Format::Delimited, Some('\t')) => f.write_str("cells separated by tabs")?,
-            (Format::Delimited, delimiter) => {
-                write!(f, "cells separated by {:?}", delimiter.unwrap_or(','))?;
-            }
+        f.write_str(match self.format {
+            Format::Pictures => "a folder of pictures",
+            Format::JsonLines => "JSON lines",
+            Format::Parquet => "Parquet",
+            Format::Shopify => "Shopify's export, ",
+            Format::Merchant if self.delimiter.is_none() => "a Google Merchant feed, XML",
+            Format::Merchant => "a Google Merchant feed, ",
+            Format::Delimited => "",
+        })?;
+        match self.delimiter {
+            Some('\t') => f.write_str("cells separated by tabs")?,
+            Some(delimiter) => write!(f, "cells separated by {delimiter:?}")?,
+            None => (),
         }
         if let Some(encoding) = self.encoding {
             write!(f, ", {encoding}{}", if self.encoding_given { "" } else { " (guessed)" })?;
@@ -60,14 +72,17 @@ impl Dialect {
             Some(format) => format,
             None => format(path, extension.as_deref(), &source.glance)?,
         };
-        let delimiter = match (format, options.delimiter) {
-            (Format::Delimited, Some(delimiter)) => {
+        let xml = source.glance.trim_start().starts_with('<');
+        let table = matches!(format, Format::Delimited | Format::Shopify)
+            || format == Format::Merchant && !xml;
+        let delimiter = match options.delimiter {
+            Some(delimiter) if table => {
                 if !delimiter.is_ascii() || matches!(delimiter, '"' | '\n' | '\r') {
                     return Err(Error::BadDelimiter { delimiter });
                 }
                 Some(delimiter)
             }
-            (Format::Delimited, None) => {
+            None if table => {
                 let tabs = matches!(extension.as_deref(), Some("tsv" | "tab"));
                 Some(guess_delimiter(&source.glance, source.whole, tabs))
             }
@@ -99,6 +114,10 @@ fn format(path: &Path, extension: Option<&str>, text: &str) -> Result<Format, Er
     }
     if matches!(extension, Some("jsonl" | "ndjson")) {
         return Ok(Format::JsonLines);
+    }
+    let xml = ["<?xml", "<rss", "<feed", "<rdf:RDF"].iter().any(|head| start.starts_with(head));
+    if xml || extension == Some("xml") && start.starts_with('<') {
+        return Ok(Format::Merchant);
     }
     if !start.starts_with('{') {
         return Ok(Format::Delimited);

@@ -102,6 +102,65 @@ pub enum Error {
         /// The most that a row may have.
         limit: u64,
     },
+    /// An element, a comment or the like that does not end.
+    #[error(
+        "product {row} of {} holds an element, a comment or a declaration longer than {limit} bytes: export the \
+         feed again",
+        path.display()
+    )]
+    ElementTooLong {
+        /// The catalogue.
+        path: PathBuf,
+        /// The product's number.
+        row: u64,
+        /// The most that may stand between two tags.
+        limit: u64,
+    },
+    /// XML that cannot be read on.
+    #[error("{} is no XML from product {row} on (byte {position}): {reason}; export the feed again", path.display())]
+    Xml {
+        /// The catalogue.
+        path: PathBuf,
+        /// The product's number.
+        row: u64,
+        /// The place, in bytes of the text as UTF-8.
+        position: u64,
+        /// What the parser found.
+        reason: String,
+    },
+    /// A Parquet file that cannot be read, or not be read on.
+    #[error("{} cannot be read as Parquet from row {row} on: {source}; write it again", path.display())]
+    Parquet {
+        /// The catalogue.
+        path: PathBuf,
+        /// The row's number.
+        row: u64,
+        /// What the reader found.
+        source: parquet::errors::ParquetError,
+    },
+    /// The rows are not of the format that was asked for.
+    #[error(
+        "{} has no columns of {format}: {remedy}; it has: {}",
+        path.display(), columns.join(", ")
+    )]
+    OtherFormat {
+        /// The catalogue.
+        path: PathBuf,
+        /// The format that was asked for.
+        format: &'static str,
+        /// What such a format would have.
+        remedy: &'static str,
+        /// The columns that are there.
+        columns: Vec<String>,
+    },
+    /// Pictures cannot be fetched.
+    #[error("cannot fetch pictures into {}: {source}; name another place with --cache", path.display())]
+    Fetch {
+        /// The cache's folder.
+        path: PathBuf,
+        /// What the system answered.
+        source: io::Error,
+    },
     /// A folder too large to be searched for pictures by name.
     #[error(
         "more than {limit} files below {}: name the folder of the pictures with --images",

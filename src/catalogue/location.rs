@@ -1,6 +1,6 @@
 //! From what a row says of its picture to a file below the picture root.
 //!
-//! Nothing is ever fetched: of a web address its path counts, as the name of a file in a local mirror.
+//! Nothing is fetched here: of a web address its path counts, as the name of a file in a local mirror.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -164,11 +164,15 @@ impl PictureRoot {
     }
 
     fn missing(&self, value: &str) -> String {
-        let address =
-            if address(value).is_some() { " (pictures are never downloaded)" } else { "" };
+        let root = self.root.display();
+        if address(value).is_some() {
+            return format!(
+                "picture {value:?} is not in {root}: put it there, name the folder that mirrors its site with \
+                 --mirror, or have it fetched with --fetch"
+            );
+        }
         format!(
-            "picture {value:?} is not in {}{address}: put it there, or name its folder with --images",
-            self.root.display()
+            "picture {value:?} is not in {root}: put it there, or name its folder with --images"
         )
     }
 }
@@ -180,8 +184,9 @@ fn spellings(value: &str) -> Vec<Cow<'_, str>> {
         Some(host_and_path) => {
             let decoded = percent_decoded(host_and_path);
             let (_, path) = decoded.split_once('/').unwrap_or(("", &decoded));
-            spellings.push(Cow::Owned(path.to_owned()));
+            // With its host first: two sites may use one path.
             spellings.push(Cow::Owned(decoded.clone().into_owned()));
+            spellings.push(Cow::Owned(path.to_owned()));
             let last = path.rsplit('/').next().unwrap_or_default();
             spellings.push(Cow::Owned(last.to_owned()));
         }
@@ -197,7 +202,7 @@ fn spellings(value: &str) -> Vec<Cow<'_, str>> {
 }
 
 /// Host and path of a web address, without its query.
-fn address(value: &str) -> Option<&str> {
+pub(super) fn address(value: &str) -> Option<&str> {
     let at = ["http://", "https://", "//"].iter().find_map(|scheme| {
         let start = value.get(..scheme.len())?;
         start.eq_ignore_ascii_case(scheme).then_some(scheme.len())
@@ -337,8 +342,8 @@ mod tests {
         );
         assert_eq!(
             find(&folder, "https://cdn.example/1164.jpg").unwrap_err(),
-            "picture \"https://cdn.example/1164.jpg\" is not in ROOT (pictures are never downloaded): put it \
-             there, or name its folder with --images"
+            "picture \"https://cdn.example/1164.jpg\" is not in ROOT: put it there, name the folder that mirrors \
+             its site with --mirror, or have it fetched with --fetch"
         );
         for value in
             ["9", "1163.png", "other/1163.jpg", "https://cdn.example/", "nul\0.jpg", ",", "images"]

@@ -1,7 +1,8 @@
 //! What a shop hands us becomes items.
 //!
-//! Flowing in: a CSV, TSV or JSON-lines file, or a folder of pictures. Flowing out: one [`Entry`] a
-//! row, in the order of the file: an [`Item`] to index, or a [`Rejection`] for the ledger.
+//! Flowing in: a CSV, TSV, JSON-lines or Parquet file, a shop system's feed, or a folder of pictures. Flowing
+//! out: one [`Entry`] a row, in the order of the file: an [`Item`] to index, or a [`Rejection`] for the
+//! ledger.
 //!
 //! [`Catalogue::open`] does it; [`CatalogueOptions`] says what should not be guessed. [`picture`] opens
 //! the pictures themselves. Whether two items share a key is for the collection to tell.
@@ -10,14 +11,20 @@ mod columns;
 mod delimited;
 mod dialect;
 mod error;
+mod feeds;
+mod fence;
+mod fetch;
 mod json_lines;
 mod location;
+mod opening;
 mod options;
 pub mod picture;
+mod records;
 mod rows;
 mod source;
 mod text;
 mod walk;
+mod whereabouts;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -25,11 +32,16 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub(crate) use columns::choose;
 pub use columns::{Chosen, Columns, Role, Why};
 pub use dialect::{Dialect, Format};
 pub use error::Error;
+pub use fetch::FetchOptions;
 pub use options::CatalogueOptions;
+pub(crate) use records::Records;
 pub use rows::Catalogue;
+pub(crate) use rows::first_text;
+pub(crate) use walk::is_picture_name;
 
 /// One product, as the catalogue describes it. Its picture has been located, not yet opened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::Format;
+use super::{FetchOptions, Format};
 
 /// What the caller knows about a catalogue. Everything left out is guessed or has the default that is
 /// named here; [`Catalogue::columns`](super::Catalogue::columns) and
@@ -40,6 +40,11 @@ pub struct CatalogueOptions {
     pub separator: String,
     /// The folder below which pictures are looked for; by default the catalogue's own.
     pub images: Option<PathBuf>,
+    /// The folder that mirrors the sites from which a feed's pictures come: `DIR/host/path`, `DIR/path` or just
+    /// the file's name below it.
+    pub mirror: Option<PathBuf>,
+    /// How pictures are fetched that a catalogue gives by web address; by default they are not.
+    pub fetch: Option<FetchOptions>,
     /// Whether a picture may lie outside that folder (by `..`, an absolute path or a link).
     pub allow_outside: bool,
     /// Whether the row's number serves as key where no column does.
@@ -63,6 +68,8 @@ impl Default for CatalogueOptions {
             text: None,
             separator: ", ".to_owned(),
             images: None,
+            mirror: None,
+            fetch: None,
             allow_outside: false,
             number_keys: false,
             text_from_names: false,

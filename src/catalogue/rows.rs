@@ -4,24 +4,23 @@
 //! with memory that does not grow with its length.
 
 use std::collections::VecDeque;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
 use super::columns::{Chosen, Why};
-use super::delimited::Delimited;
-use super::json_lines::JsonLines;
-use super::location::PictureRoot;
-use super::source::Source;
+use super::fetch::{Fetched, Ticket};
+use super::opening::Opened;
 use super::text::{sentence, words_of_name};
 use super::walk::{Walk, is_picture_name};
+use super::whereabouts::{Found, Whereabouts};
 use super::{CatalogueOptions, Columns, Dialect, Entry, Error, Format, Item, Rejection};
 
 /// The most bytes that one row may have: room for a long description many times over.
 pub(super) const LONGEST_ROW: u64 = 16 << 20;
 
 /// So many rows of JSON are looked at for the names of their fields.
-const SAMPLE: usize = 100;
+pub(super) const SAMPLE: usize = 100;
 
 /// A row as its format gives it: its fields, or why it has none.
 pub(super) struct Row {
@@ -29,7 +28,8 @@ pub(super) struct Row {
     pub fields: Result<Map<String, Value>, String>,
 }
 
-type Rows = Box<dyn Iterator<Item = Result<Row, Error>> + Send>;
+/// The rows of any format.
+pub(super) type Rows = Box<dyn Iterator<Item = Result<Row, Error>> + Send>;
 
 /// A catalogue that is being read. Iterating yields an [`Entry`] for each row, or an [`Error`] after
 /// which there is no more, because the file itself cannot be read further.
@@ -54,28 +54,11 @@ pub struct Catalogue {
     columns: Columns,
     dialect: Dialect,
     separator: String,
-    pictures: PictureRoot,
+    pictures: Whereabouts,
+    /// Entries whose pictures may still be on their way.
+    ahead: VecDeque<Result<Pending, Error>>,
     /// Whether a product without a picture column has its picture under its key.
     picture_by_key: bool,
-}
-
-/// The rows of a file, how they are written, and their columns where those stand at its top.
-fn open_rows(
-    path: &Path,
-    options: &CatalogueOptions,
-) -> Result<(Dialect, Rows, Vec<String>), Error> {
-    let source = Source::open(path, options)?;
-    let dialect = Dialect::of(path, &source, options)?;
-    let (rows, columns): (Rows, Vec<String>) = match dialect.format {
-        Format::JsonLines => (Box::new(JsonLines::new(path, source.text)), Vec::new()),
-        Format::Delimited | Format::Pictures => {
-            let delimiter = dialect.delimiter.unwrap_or(',');
-            let rows = Delimited::open(path, source.text, delimiter, options)?;
-            let columns = rows.columns().to_vec();
-            (Box::new(rows), columns)
-        }
-    };
-    Ok((dialect, rows, columns))
 }
 
 impl Catalogue {
@@ -85,21 +68,19 @@ impl Catalogue {
         if path.is_dir() || options.format == Some(Format::Pictures) {
             return Self::open_folder(path, options);
         }
-        let (dialect, mut rows, mut all) = open_rows(path, options)?;
-        let wanted = if dialect.format == Format::JsonLines { SAMPLE } else { 1 };
-        let none = || Error::NoRows { path: path.to_owned() };
-        let sampled = sample(&mut rows, wanted, none)?;
-        if dialect.format == Format::JsonLines {
-            all = names_of(&sampled);
-            if all.is_empty() {
-                let (found, remedy) = ("without JSON objects", "write one object {...} a line");
-                return Err(Error::NotACatalogue { path: path.to_owned(), found, remedy });
-            }
+        let Opened { dialect, mut rows, columns, header, none } = Opened::new(path, options)?;
+        let wanted = if columns.is_some() { 1 } else { SAMPLE };
+        let sampled = sample(&mut rows, wanted, || none)?;
+        let all = columns.unwrap_or_else(|| names_of(&sampled));
+        if all.is_empty() {
+            let (found, remedy) = ("without JSON objects", "write one object {...} a line");
+            return Err(Error::NotACatalogue { path: path.to_owned(), found, remedy });
         }
-        let columns = Columns::choose(all, options)?;
-
+        let mut columns = Columns::choose(all, options)?;
+        if let Some(header) = header {
+            columns.is_shopify(header, options);
+        }
         let beside = path.parent().unwrap_or(Path::new(""));
-        let root = options.images.as_deref().unwrap_or(beside);
         Ok(Catalogue {
             rows,
             sampled,
@@ -107,14 +88,15 @@ impl Catalogue {
             columns,
             dialect,
             separator: options.separator.clone(),
-            pictures: PictureRoot::new(root, options.allow_outside)?,
+            pictures: Whereabouts::new(beside, options)?,
+            ahead: VecDeque::new(),
         })
     }
 
     fn open_folder(path: &Path, options: &CatalogueOptions) -> Result<Self, Error> {
         const FILE: &str = "file";
         const WORDS: &str = "words";
-        let pictures = PictureRoot::new(path, options.allow_outside)?;
+        let pictures = Whereabouts::folder(path, options)?;
         let mut rows = Walk::new(path).zip(1..).map({
             let named = options.text_from_names;
             move |(file, number)| Ok(Row { number, fields: fields_of(&file?, named) })
@@ -146,6 +128,7 @@ impl Catalogue {
             },
             separator: options.separator.clone(),
             pictures,
+            ahead: VecDeque::new(),
             picture_by_key: false,
         })
     }
@@ -167,13 +150,15 @@ impl Catalogue {
         if path.is_dir() {
             return Ok(Walk::new(path).count() as u64);
         }
-        let (_, rows, _) = open_rows(path, options)?;
-        Ok(rows.count() as u64)
+        Ok(Opened::new(path, options)?.rows.count() as u64)
     }
 
-    fn entry(&mut self, Row { number, fields }: Row) -> Result<Entry, Error> {
-        let rejected =
-            |key, reason| Ok(Entry::Rejected(Rejection { row: number, key, reason, kept: false }));
+    /// What a row turns into, but for a picture that has to be fetched.
+    fn begin(&mut self, Row { number, fields }: Row) -> Result<Pending, Error> {
+        let rejected = |key, reason| {
+            let rejection = Rejection { row: number, key, reason, kept: false };
+            Ok(Pending::Done(Entry::Rejected(rejection)))
+        };
         let fields = match fields {
             Ok(fields) => fields,
             Err(reason) => return rejected(None, reason),
@@ -190,21 +175,55 @@ impl Catalogue {
             Some(chosen) => fields.get(&chosen.column).and_then(first_text),
             None => self.picture_by_key.then(|| key.clone()),
         };
-        let located = match named {
-            Some(name) => self.pictures.find(&name)?.map(Some),
-            None => Ok(None),
-        };
-        match located {
-            Err(reason) if text.is_empty() => rejected(Some(key), reason),
-            Err(reason) => {
-                let flaw = Rejection { row: number, key: Some(key.clone()), reason, kept: true };
-                Ok(Entry::Item(Item { key, row: number, fields, text, picture: None }, Some(flaw)))
-            }
-            Ok(None) if text.is_empty() => {
-                let reason = "neither text nor picture: name its columns with --text and --picture";
-                rejected(Some(key), reason.to_owned())
-            }
-            Ok(picture) => Ok(Entry::Item(Item { key, row: number, fields, text, picture }, None)),
+        let located = named.map(|name| self.pictures.find(&name)).transpose()?;
+        let item = Item { key, row: number, fields, text, picture: None };
+        Ok(match located {
+            None => Pending::Done(entry(item, Ok(None), None)),
+            Some(Found::Here(path)) => Pending::Done(entry(item, Ok(Some(path)), None)),
+            Some(Found::Nowhere(reason)) => Pending::Done(entry(item, Err(reason), None)),
+            Some(Found::Coming(ticket)) => Pending::Waiting(Box::new(item), ticket),
+        })
+    }
+}
+
+/// An entry, or what it lacks.
+enum Pending {
+    Done(Entry),
+    /// For its picture.
+    Waiting(Box<Item>, Ticket),
+}
+
+impl Pending {
+    fn finish(self) -> Entry {
+        match self {
+            Pending::Done(entry) => entry,
+            Pending::Waiting(item, ticket) => match ticket.wait() {
+                Ok(Fetched { path, stale }) => entry(*item, Ok(Some(path)), stale),
+                Err(reason) => entry(*item, Err(reason), None),
+            },
+        }
+    }
+}
+
+/// An item with its picture, or without the one that it should have; `flaw` is what else there is to tell.
+fn entry(item: Item, picture: Result<Option<PathBuf>, String>, flaw: Option<String>) -> Entry {
+    let rejection = |item: &Item, reason, kept| {
+        let key = Some(item.key.clone());
+        Rejection { row: item.row, key, reason, kept }
+    };
+    match picture {
+        Err(reason) if item.text.is_empty() => Entry::Rejected(rejection(&item, reason, false)),
+        Err(reason) => {
+            let flaw = rejection(&item, reason, true);
+            Entry::Item(item, Some(flaw))
+        }
+        Ok(None) if item.text.is_empty() => {
+            let reason = "neither text nor picture: name its columns with --text and --picture";
+            Entry::Rejected(rejection(&item, reason.to_owned(), false))
+        }
+        Ok(picture) => {
+            let flaw = flaw.map(|reason| rejection(&item, reason, true));
+            Entry::Item(Item { picture, ..item }, flaw)
         }
     }
 }
@@ -213,13 +232,18 @@ impl Iterator for Catalogue {
     type Item = Result<Entry, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let row = self.sampled.pop_front().or_else(|| self.rows.next())?;
-        Some(row.and_then(|row| self.entry(row)))
+        // While a picture is on its way, those of the next rows can be asked for.
+        while self.ahead.len() < self.pictures.under_way() {
+            let Some(row) = self.sampled.pop_front().or_else(|| self.rows.next()) else { break };
+            let pending = row.and_then(|row| self.begin(row));
+            self.ahead.push_back(pending);
+        }
+        self.ahead.pop_front().map(|pending| pending.map(Pending::finish))
     }
 }
 
 /// The first rows; an error if there are none, or if not even the first can be read.
-fn sample(
+pub(super) fn sample(
     rows: &mut impl Iterator<Item = Result<Row, Error>>,
     most: usize,
     none: impl FnOnce() -> Error,
@@ -229,7 +253,7 @@ fn sample(
 }
 
 /// The names of the sampled rows' fields, in the order of their first appearance.
-fn names_of(rows: &VecDeque<Result<Row, Error>>) -> Vec<String> {
+pub(super) fn names_of(rows: &VecDeque<Result<Row, Error>>) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for fields in rows.iter().flatten().filter_map(|row| row.fields.as_ref().ok()) {
         for name in fields.keys() {
@@ -255,7 +279,7 @@ fn key(fields: &Map<String, Value>, column: &str) -> Result<String, String> {
 }
 
 /// The text of a cell that is not blank, or of the first of several.
-fn first_text(value: &Value) -> Option<String> {
+pub(crate) fn first_text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
         Value::Number(number) => Some(number.to_string()),

@@ -51,19 +51,24 @@ impl Source {
         let whole = head.len() < HEAD;
         let (encoding, mark) = match Encoding::for_bom(&head) {
             Some((encoding, mark)) => (encoding, mark),
-            None => (wish.unwrap_or_else(|| guess(&head, whole)), 0),
+            None => {
+                let told = || declared(&head).unwrap_or_else(|| guess(&head, whole));
+                (wish.unwrap_or_else(told), 0)
+            }
         };
         head.drain(..mark);
         refuse_foreign(path, &head, encoding)?;
 
         let glance = glance(&head, encoding);
+        let xml = glance.trim_start().starts_with('<');
         if whole && glance.trim().is_empty() {
             return Err(Error::Empty { path: path.to_owned() });
         }
         let whole = whole && head.len() <= GLANCE;
         let bytes = Cursor::new(head).chain(bytes);
-        let text: Box<dyn Read + Send> = if encoding == UTF_8 {
-            // Passed on as it is: the rows are checked one by one, so that one bad byte costs one row.
+        let text: Box<dyn Read + Send> = if encoding == UTF_8 && !xml {
+            // Passed on as it is: the rows are checked one by one, so that one bad byte costs one row. XML
+            // is looked through for what could not be decoded instead.
             Box::new(bytes)
         } else {
             Box::new(Decoding::new(bytes, encoding))
@@ -87,6 +92,24 @@ fn guess(head: &[u8], whole: bool) -> &'static Encoding {
     }
 }
 
+/// What an XML document says of itself. It says so in a line that is read byte by byte, so that a claim to be
+/// UTF-16 can only be an error; and where every other byte of that line is zero, it is UTF-16.
+fn declared(head: &[u8]) -> Option<&'static Encoding> {
+    match head {
+        [b'<', 0, b'?', 0, ..] => return Some(UTF_16LE),
+        [0, b'<', 0, b'?', ..] => return Some(UTF_16BE),
+        _ => (),
+    }
+    let line = head.strip_prefix(b"<?xml")?;
+    let line = &line[..line.iter().position(|&byte| byte == b'>')?];
+    let (_, label) = std::str::from_utf8(line).ok()?.split_once("encoding")?;
+    let label = label.trim_start_matches(|c: char| c.is_whitespace() || c == '=');
+    let label = label.split(['"', '\'']).nth(1)?;
+    // What is called UTF-8 and is not is commoner than what is UTF-8 and is not called so.
+    Encoding::for_label(label.as_bytes())
+        .filter(|&told| told != UTF_8 && told != UTF_16LE && told != UTF_16BE)
+}
+
 fn glance(head: &[u8], encoding: &'static Encoding) -> String {
     let head = &head[..head.len().min(GLANCE)];
     let mut text = encoding.decode_without_bom_handling(head).0.into_owned();
@@ -107,16 +130,16 @@ fn refuse_foreign(path: &Path, head: &[u8], encoding: &'static Encoding) -> Resu
         [b'P', b'K', 3, 4, ..] if has_extension(path, "ods") => ("a spreadsheet", SHEET),
         [b'P', b'K', 3, 4, ..] => ("a ZIP archive", "unpack it and name the catalogue within"),
         [0xD0, 0xCF, 0x11, 0xE0, ..] => ("an old Excel workbook", SHEET),
-        [b'P', b'A', b'R', b'1', ..] => ("a Parquet file", FEED),
+        // A file would not have come here: Parquet ends with its table of contents.
+        [b'P', b'A', b'R', b'1', ..] => {
+            ("a Parquet file in a pipe", "write it into a file, and index that")
+        }
         [b'S', b'Q', b'L', b'i', b't', b'e', ..] => ("an SQLite database", FEED),
         [b'%', b'P', b'D', b'F', ..] => ("a PDF document", FEED),
         [0xFF, 0xD8, 0xFF, ..] | [0x89, b'P', b'N', b'G', ..] | [b'G', b'I', b'F', b'8', ..] => {
             ("a picture", "name the folder of the pictures instead")
         }
-        [b'<', b'?', b'x', b'm', b'l', ..] | [b'<', b'r', b's', b's', ..] => ("an XML feed", FEED),
-        [b'<', b'!', b'D' | b'd', ..] | [b'<', b'h' | b'H', b't' | b'T', ..] => {
-            ("a web page", "download the catalogue itself")
-        }
+        text if is_web_page(text) => ("a web page", "download the catalogue itself"),
         text if encoding != UTF_16LE && encoding != UTF_16BE && text.contains(&0) => {
             if looks_like_utf16(text) {
                 ("UTF-16 text without a byte-order mark", "say --encoding utf-16le or utf-16be")
@@ -127,6 +150,13 @@ fn refuse_foreign(path: &Path, head: &[u8], encoding: &'static Encoding) -> Resu
         _ => return Ok(()),
     };
     Err(Error::NotACatalogue { path: path.to_owned(), found, remedy })
+}
+
+fn is_web_page(text: &[u8]) -> bool {
+    let starts = |with: &str| {
+        text.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with.as_bytes()))
+    };
+    starts("<!doctype html") || starts("<html")
 }
 
 fn has_extension(path: &Path, extension: &str) -> bool {

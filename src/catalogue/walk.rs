@@ -13,7 +13,7 @@ pub(super) const EXTENSIONS: &[&str] = &["jpg", "jpeg", "png", "webp", "gif", "b
 /// Pictures that we cannot decode but should not pass over in silence.
 const FOREIGN: &[&str] = &["avif", "heic", "heif", "tif", "tiff", "jxl", "jp2", "svg", "psd"];
 
-pub(super) fn is_picture_name(path: &Path) -> bool {
+pub(crate) fn is_picture_name(path: &Path) -> bool {
     has_extension(path, EXTENSIONS)
 }
 

@@ -16,9 +16,10 @@ use lookalike::{Collection, Indexer, Modality, PictureLimits, Progress, Report};
 use lookalike_index::Stage;
 use serde_json::{Value, json};
 
+use super::remote::Remote;
 use super::{Common, Outcome, SKIPPED, remark};
 
-/// Index a catalogue: CSV, TSV or JSON lines with pictures beside it, or a folder of pictures
+/// Index a catalogue: CSV, TSV, JSON lines, Parquet, a Google Merchant or Shopify feed, or a folder of pictures
 ///
 /// What each column is for is guessed from its name, printed, and can be said. Run it again when the
 /// catalogue has changed: only what is new or different is embedded. It can be stopped at any time and goes
@@ -27,9 +28,11 @@ use super::{Common, Outcome, SKIPPED, remark};
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  lookalike index my.csv --images photos/ shop.lookalike\n  \
                   lookalike index photos/ shop.lookalike\n  \
-                  lookalike index feed.jsonl shop.lookalike --key sku --text title,brand,colour")]
+                  lookalike index feed.jsonl shop.lookalike --key sku --text title,brand,colour\n  \
+                  lookalike index merchant.xml.gz shop.lookalike --mirror cdn/\n  \
+                  lookalike index products_export.csv shop.lookalike --fetch")]
 pub struct Args {
-    /// The catalogue: a CSV, TSV or JSON-lines file, or a folder of pictures
+    /// The catalogue: a file, gzipped or not, or a folder of pictures
     catalogue: PathBuf,
     /// The collection to fill; made if it is not there
     collection: PathBuf,
@@ -38,6 +41,8 @@ pub struct Args {
     prune: bool,
     #[command(flatten)]
     reading: Reading,
+    #[command(flatten)]
+    remote: Remote,
     #[command(flatten)]
     limits: Limits,
     #[command(flatten)]
@@ -121,8 +126,16 @@ struct Models {
 
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum FormatArg {
+    /// Any table: CSV, TSV and their kin, as it stands
     Csv,
+    /// One JSON object a line
     Jsonl,
+    /// Google Merchant: XML, TSV or CSV
+    Merchant,
+    /// Shopify's product export
+    Shopify,
+    Parquet,
+    /// A folder of pictures
     Pictures,
 }
 
@@ -137,11 +150,13 @@ fn delimiter(text: &str) -> Result<char, String> {
 
 pub fn run(args: &Args, common: &Common) -> Outcome {
     let start = Instant::now();
-    let catalogue = Catalogue::open(&args.catalogue, &args.reading.options())?;
+    let options = args.options(common)?;
+    let catalogue = Catalogue::open(&args.catalogue, &options)?;
     let columns = catalogue.columns().clone();
     let chosen = args.models.choose(args, &columns, common)?;
     if !common.quiet {
-        remark!("reading {}: {columns}", args.catalogue.display());
+        let (path, dialect) = (args.catalogue.display(), catalogue.dialect());
+        remark!("reading {path} ({dialect}): {columns}");
         for (modality, model) in [("pictures", &chosen.image), ("texts", &chosen.text)] {
             remark!("{modality} by {}", model.as_ref().map_or("no model", |m| m.name.as_str()));
         }
@@ -162,12 +177,22 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
         indexer = indexer.text_encoder(&model.name, Arc::from(model.open_text(&Device::Cpu)?));
     }
     let bar = bar(common.quiet);
-    count(&bar, args);
+    count(&bar, args, options);
     let report = indexer.progress(|done| show(&bar, done)).run(catalogue);
     bar.finish_and_clear();
     let report = report?;
     print(&report, args, common, start.elapsed().as_secs_f64())?;
     Ok(if report.progress.rejected > 0 { ExitCode::from(SKIPPED) } else { ExitCode::SUCCESS })
+}
+
+impl Args {
+    fn options(&self, common: &Common) -> Result<CatalogueOptions, Box<dyn Error>> {
+        Ok(CatalogueOptions {
+            mirror: self.remote.mirror.clone(),
+            fetch: self.remote.fetch(common)?,
+            ..self.reading.options()
+        })
+    }
 }
 
 impl Reading {
@@ -176,6 +201,9 @@ impl Reading {
             format: self.format.map(|format| match format {
                 FormatArg::Csv => Format::Delimited,
                 FormatArg::Jsonl => Format::JsonLines,
+                FormatArg::Merchant => Format::Merchant,
+                FormatArg::Shopify => Format::Shopify,
+                FormatArg::Parquet => Format::Parquet,
                 FormatArg::Pictures => Format::Pictures,
             }),
             delimiter: self.delimiter,
@@ -216,8 +244,8 @@ impl Models {
         let choose = |asked: &Option<String>, modality, has: bool| match asked.as_deref() {
             Some("none") => Ok(None),
             Some(name) => store.get(name).map(Some),
-            None => match published.as_ref().and_then(|published| published.segment(modality)) {
-                Some(segment) => store.get(&segment.encoder.model).map(Some),
+            None => match published.as_ref().and_then(|published| published.encoder(modality)) {
+                Some(encoder) => store.get(&encoder.model).map(Some),
                 None if has => store.default_for(modality).map(Some),
                 None => Ok(None),
             },
@@ -262,8 +290,8 @@ fn bar(quiet: bool) -> ProgressBar {
 }
 
 /// Counts the catalogue's rows beside the run, so that the bar can tell what is left.
-fn count(bar: &ProgressBar, args: &Args) {
-    let (bar, path, options) = (bar.clone(), args.catalogue.clone(), args.reading.options());
+fn count(bar: &ProgressBar, args: &Args, options: CatalogueOptions) {
+    let (bar, path) = (bar.clone(), args.catalogue.clone());
     if !bar.is_hidden() && (path.is_file() || path.is_dir()) {
         std::thread::spawn(move || {
             if let Ok(rows) = Catalogue::count_rows(path, &options) {

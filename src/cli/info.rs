@@ -4,8 +4,8 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use lookalike::Collection;
-use lookalike_index::Segment;
+use lookalike::{Collection, Modality};
+use lookalike_index::{CurvePoint, Part};
 use serde_json::{Value, json};
 
 use super::{Common, Outcome};
@@ -32,18 +32,23 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
     let mut line = |name: &str, value: String| writeln!(out, "{name:<12}{value}");
     line("collection", collection.path().display().to_string())?;
     line("items", manifest.items.to_string())?;
-    for entry in &manifest.segments {
-        let encoder = &entry.encoder;
-        let Some(segment) = collection.segment(encoder.modality) else { continue };
-        let name = format!("{}s", encoder.modality);
-        let megabytes = segment.size() as f64 / 1e6;
-        let bits = segment.precision().bits();
-        line(
-            &name,
-            format!("{} vectors by {encoder}, {bits}-bit, {megabytes:.1} MB", entry.vectors),
-        )?;
-        line("", reach(segment))?;
+    for modality in Modality::ALL {
+        let Some(encoder) = collection.encoder(modality) else { continue };
+        let Some(vectors) = collection.vectors(modality) else { continue };
+        line(&format!("{modality}s"), format!("{} vectors by {encoder}", vectors.len()))?;
+        for part in vectors.parts() {
+            line("", described(part))?;
+        }
     }
+    line(
+        "words",
+        match &manifest.words {
+            Some(words) => format!("{} in {} texts", words.words, words.items),
+            None => {
+                "none yet: `lookalike index` makes an index of them when it is run again".to_owned()
+            }
+        },
+    )?;
     line("left out", format!("{} ledger entries", manifest.ledger))?;
     line("generation", manifest.generation.to_string())?;
     line("on disk", format!("{:.1} MB", bytes as f64 / 1e6))?;
@@ -60,11 +65,24 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// How a segment is searched: all of it, or as far as its graph was measured to reach.
-fn reach(segment: &Segment) -> String {
-    let Some(graph) = segment.graph() else { return "compared whole".to_owned() };
-    let points = graph.curve().map(|point| format!("{:.3} at {}", point.recall, point.breadth));
-    format!("searched by a graph; recall by --ef: {}", points.collect::<Vec<_>>().join(", "))
+/// What a segment holds, and how it is searched: all of it, or as far as its graph was measured to reach.
+fn described(part: &Part) -> String {
+    let segment = part.segment();
+    let (rows, bits, megabytes) =
+        (segment.len(), segment.precision().bits(), segment.size() as f64 / 1e6);
+    let dead = match part.dead() {
+        0 => String::new(),
+        dead => format!(", {:.1}% of them superseded", 100.0 * dead as f64 / rows as f64),
+    };
+    let reach = match segment.graph() {
+        None => "compared whole".to_owned(),
+        Some(graph) => {
+            let point = |p: CurvePoint| format!("{:.3} at {}", p.recall, p.breadth);
+            let points: Vec<String> = graph.curve().map(point).collect();
+            format!("searched by a graph; recall by --ef: {}", points.join(", "))
+        }
+    };
+    format!("a segment of {rows}{dead}, {bits}-bit, {megabytes:.1} MB, {reach}")
 }
 
 /// A value as people write it.

@@ -16,6 +16,9 @@ use super::{Common, NOTHING, Outcome, remark};
 pub struct Args {
     /// The collection
     collection: PathBuf,
+    /// List the rows of the last file of interactions instead
+    #[arg(long, env = "LOOKALIKE_INTERACTIONS", value_parser = clap::builder::FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
+    interactions: bool,
 }
 
 pub fn run(args: &Args, common: &Common) -> Outcome {
@@ -27,8 +30,14 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
         Heading::left("indexed"),
         Heading::sentences("reason"),
     ]);
-    for entry in collection.ledger()? {
+    let entries: Box<dyn Iterator<Item = _>> = match args.interactions {
+        true => Box::new(collection.interactions_ledger()?),
+        false => Box::new(collection.ledger()?),
+    };
+    let mut count = 0;
+    for entry in entries {
         let entry = entry?;
+        count += 1;
         if common.json {
             writeln!(out, "{}", serde_json::to_string(&entry)?)?;
         } else {
@@ -37,9 +46,9 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
             table.row([row.to_string(), key.unwrap_or_default(), indexed.to_owned(), reason]);
         }
     }
-    if collection.manifest().ledger == 0 {
+    if count == 0 {
         if !common.quiet {
-            remark!("every row was indexed in full");
+            remark!("every row was used in full");
         }
         return Ok(ExitCode::from(NOTHING));
     }

@@ -1,13 +1,18 @@
 //! The command line: one file a command, each from arguments through the library to print.
 
+mod evaluate;
 mod index;
 mod info;
+mod interactions;
 mod ledger;
 mod models;
+mod remote;
 mod search;
 mod sheet;
 mod shell;
 mod table;
+mod taste;
+mod terms;
 mod verify;
 mod words;
 
@@ -51,7 +56,7 @@ struct Common {
     /// Print no progress and no remarks
     #[arg(long, short, global = true, env = "LOOKALIKE_QUIET", value_parser = clap::builder::FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
     quiet: bool,
-    /// Where models are kept [default: lookalike in the user's cache directory]
+    /// Where models and fetched pictures are kept [default: lookalike in the user's cache directory]
     #[arg(long, global = true, value_name = "DIR", env = "LOOKALIKE_CACHE")]
     cache: Option<PathBuf>,
     /// Use so many threads, 1024 at the most; 0 for one for each core [default: 0]
@@ -69,6 +74,8 @@ impl Common {
 enum Command {
     Index(index::Args),
     Search(search::Args),
+    Interactions(interactions::Args),
+    Evaluate(evaluate::Args),
     Ledger(ledger::Args),
     Info(info::Args),
     Verify(verify::Args),
@@ -86,6 +93,8 @@ pub fn run(cli: Cli) -> ExitCode {
     let outcome = use_threads(common.threads).and_then(|()| match &cli.command {
         Command::Index(args) => index::run(args, common),
         Command::Search(args) => search::run(args, common),
+        Command::Interactions(args) => interactions::run(args, common),
+        Command::Evaluate(args) => evaluate::run(args, common),
         Command::Ledger(args) => ledger::run(args, common),
         Command::Info(args) => info::run(args, common),
         Command::Verify(args) => verify::run(args, common),

@@ -6,21 +6,27 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use lookalike::{Collection, Hit, Hits, Modality, Query, Term};
+use lookalike::search::ExpressionError;
+use lookalike::{Aspect, Collection, Fusion, Hit, Hits, Query};
 use serde_json::json;
 
 use super::table::{Heading, Table};
+use super::terms::{Terms, Weighing};
 use super::words::Words;
 use super::{Common, NOTHING, Outcome, remark, sheet};
 
 /// Find the items most like a picture, some words or another item
 ///
-/// Any mix of `--image`, `--text` and `--item` is allowed, each as often as you like: an item's score is the
-/// weighted mean of its cosines to all of them. Every hit says what each part contributed.
+/// Any mix of pictures, texts, items and words is allowed, written as one expression or as options, each as
+/// often as you like. An item's score is the weighted mean of its cosines to all of them (for words: of BM25,
+/// as a part of the most that it can give). Every hit says what each part contributed.
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  lookalike search shop.lookalike --text \"red leather\"\n  \
+#[command(after_help = "Examples:\n  lookalike search shop.lookalike \"red leather\"\n  \
+                  lookalike search shop.lookalike '\"red dress\" + ./photo.jpg - 2:stripes + item:SKU123'\n  \
                   lookalike search shop.lookalike --image shoe.jpg --text \"red leather\" --html hits.html\n  \
-                  lookalike search shop.lookalike --item SKU123 --text-weight 0   # by looks alone")]
+                  lookalike search shop.lookalike --item SKU123 --text-weight 0   # by looks alone\n  \
+                  lookalike search shop.lookalike --words \"nvay sho\" --typo --as-you-type\n  \
+                  lookalike search shop.lookalike --item SKU123 --side-by-side --html hits.html")]
 pub struct Args {
     /// The collection
     collection: PathBuf,
@@ -29,26 +35,8 @@ pub struct Args {
     /// How many hits
     #[arg(long, short = 'k', value_name = "N", default_value_t = 10, env = "LOOKALIKE_TOP")]
     top: usize,
-    /// How much looks count; 0 leaves them out
-    #[arg(
-        long,
-        value_name = "WEIGHT",
-        default_value_t = 1.0,
-        env = "LOOKALIKE_IMAGE_WEIGHT",
-        allow_negative_numbers = true,
-        value_parser = weight
-    )]
-    image_weight: f32,
-    /// How much meaning counts; 0 leaves it out
-    #[arg(
-        long,
-        value_name = "WEIGHT",
-        default_value_t = 1.0,
-        env = "LOOKALIKE_TEXT_WEIGHT",
-        allow_negative_numbers = true,
-        value_parser = weight
-    )]
-    text_weight: f32,
+    #[command(flatten)]
+    weighing: Weighing,
     /// Write a contact sheet of the hits: one HTML file, with pictures
     #[arg(long, value_name = "FILE", env = "LOOKALIKE_HTML")]
     html: Option<PathBuf>,
@@ -63,61 +51,66 @@ pub struct Args {
     ef: Option<usize>,
 }
 
-/// What to be similar to.
-#[derive(clap::Args)]
-#[group(required = true, multiple = true)]
-struct Terms {
-    /// Words to be similar to
-    #[arg(long, short, value_name = "WORDS")]
-    text: Vec<String>,
-    /// A picture to be similar to
-    #[arg(long, short, value_name = "FILE")]
-    image: Vec<PathBuf>,
-    /// The key of an item to be similar to
-    #[arg(long, value_name = "KEY")]
-    item: Vec<String>,
-}
-
-fn weight(text: &str) -> Result<f32, String> {
-    let weight = text.parse().ok().filter(|weight: &f32| weight.is_finite());
-    weight.ok_or_else(|| "a number, such as 0.5, 2 or -1 for *unlike*".to_owned())
-}
+/// Hits; and what was compared, where nothing was fused.
+pub type Answer = (Option<Aspect>, Hits);
 
 pub fn run(args: &Args, common: &Common) -> Outcome {
+    let query = args.query()?;
     let collection = Collection::open(&args.collection)?.with_models(common.models()?);
-    let terms = args.terms.in_order();
-    let query = args.query(&terms);
     let start = Instant::now();
-    let hits = collection.search(&query)?;
+    let answers: Vec<Answer> = if args.weighing.side_by_side() {
+        let rankings = collection.rankings(&query)?.into_iter();
+        rankings.map(|ranking| (Some(ranking.aspect), ranking.answer)).collect()
+    } else {
+        vec![(None, collection.search(&query)?)]
+    };
     let elapsed = start.elapsed();
 
     let words = Words::of(&collection);
     let mut out = io::stdout().lock();
-    if common.json {
-        for (place, hit) in hits.hits.iter().enumerate() {
-            writeln!(out, "{}", json_line(place + 1, hit, &hits)?)?;
+    for (aspect, hits) in &answers {
+        if common.json {
+            for (place, hit) in hits.hits.iter().enumerate() {
+                writeln!(out, "{}", json_line(place + 1, hit, hits, *aspect)?)?;
+            }
+            continue;
         }
-    } else {
-        table(&hits, &words).print(&mut out)?;
+        if let Some(aspect) = aspect {
+            writeln!(out, "by {aspect}")?;
+        }
+        table(hits, &words).print(&mut out)?;
     }
     if !common.quiet {
-        let how = if hits.exact { "exact" } else { "approximate" };
-        let milliseconds = elapsed.as_secs_f64() * 1e3;
-        remark!(
-            "{} of {} items, {how}, {} vectors compared, {milliseconds:.0} ms with the encoders' loading",
-            hits.hits.len(),
-            collection.len(),
-            hits.looked_at
-        );
+        for (aspect, hits) in &answers {
+            let by = aspect.map_or(String::new(), |aspect| format!("by {aspect}: "));
+            remark!("{by}{}", about(hits, &collection, elapsed.as_secs_f64() * 1e3));
+        }
     }
     if let Some(path) = &args.html {
-        fs::write(path, sheet::page(&terms, &hits, &collection, &words))
+        fs::write(path, sheet::page(&query, &answers, &collection, &words))
             .map_err(|e| format!("cannot write the contact sheet {}: {e}", path.display()))?;
         if !common.quiet {
             remark!("contact sheet: {}", path.display());
         }
     }
-    Ok(if hits.hits.is_empty() { ExitCode::from(NOTHING) } else { ExitCode::SUCCESS })
+    let nothing = answers.iter().all(|(_, hits)| hits.hits.is_empty());
+    Ok(if nothing { ExitCode::from(NOTHING) } else { ExitCode::SUCCESS })
+}
+
+fn about(hits: &Hits, collection: &Collection, milliseconds: f64) -> String {
+    let how = if hits.exact { "exact" } else { "approximate" };
+    let fused = match hits.fusion {
+        Fusion::Rrf { k, depth } => {
+            format!("fused by 1 / ({k} + rank) over the first {depth} of each part, ")
+        }
+        _ => String::new(),
+    };
+    format!(
+        "{} of {} items, {how}, {fused}{} compared, {milliseconds:.0} ms with the encoders' loading",
+        hits.hits.len(),
+        collection.len(),
+        hits.looked_at
+    )
 }
 
 fn part(text: &str) -> Result<f32, String> {
@@ -128,13 +121,8 @@ fn part(text: &str) -> Result<f32, String> {
 }
 
 impl Args {
-    fn query(&self, terms: &[Term]) -> Query {
-        let mut query = terms
-            .iter()
-            .fold(Query::new(), |query, term| query.term(term.clone()))
-            .weight(Modality::Image, self.image_weight)
-            .weight(Modality::Text, self.text_weight)
-            .top(self.top);
+    fn query(&self) -> Result<Query, ExpressionError> {
+        let mut query = self.weighing.of(self.terms.query()?).top(self.top);
         if self.exact {
             query = query.exact();
         }
@@ -144,16 +132,7 @@ impl Args {
         if let Some(breadth) = self.ef {
             query = query.breadth(breadth);
         }
-        query
-    }
-}
-
-impl Terms {
-    fn in_order(&self) -> Vec<Term> {
-        let images = self.image.iter().cloned().map(Term::Image);
-        let texts = self.text.iter().cloned().map(Term::Text);
-        let items = self.item.iter().cloned().map(Term::Item);
-        images.chain(texts).chain(items).collect()
+        Ok(query)
     }
 }
 
@@ -174,13 +153,13 @@ fn table(hits: &Hits, words: &Words) -> Table {
     for (place, hit) in hits.hits.iter().enumerate() {
         let columns = [
             (place + 1).to_string(),
-            format!("{:.3}", hit.score),
+            score(hit.score, hits.fusion),
             hit.item.key.clone(),
             words.title(&hit.item),
         ];
-        let receipt = hit.receipt.parts.iter().map(|part| match (part.cosine, part.rank) {
-            (Some(cosine), Some(rank)) => format!("{cosine:.3} (#{rank})"),
-            (Some(cosine), None) => format!("{cosine:.3}"),
+        let receipt = hit.receipt.parts.iter().map(|part| match (part.value(), part.rank) {
+            (Some(value), Some(rank)) => format!("{value:.3} (#{rank})"),
+            (Some(value), None) => format!("{value:.3}"),
             (None, _) => "none".to_owned(),
         });
         table.row(columns.into_iter().chain(receipt));
@@ -188,13 +167,31 @@ fn table(hits: &Hits, words: &Words) -> Table {
     table
 }
 
-fn json_line(place: usize, hit: &Hit, hits: &Hits) -> serde_json::Result<String> {
-    serde_json::to_string(&json!({
+/// A score with as many digits as tell scores apart.
+pub fn score(score: f32, fusion: Fusion) -> String {
+    match fusion {
+        Fusion::Rrf { .. } => format!("{score:.5}"),
+        _ => format!("{score:.3}"),
+    }
+}
+
+fn json_line(
+    place: usize,
+    hit: &Hit,
+    hits: &Hits,
+    aspect: Option<Aspect>,
+) -> serde_json::Result<String> {
+    let mut line = json!({
         "rank": place,
         "key": hit.item.key,
         "score": hit.score,
         "receipt": hit.receipt.parts,
         "exact": hits.exact,
+        "fusion": hits.fusion,
         "item": hit.item,
-    }))
+    });
+    if let Some(aspect) = aspect {
+        line["by"] = json!(aspect);
+    }
+    serde_json::to_string(&line)
 }

@@ -6,8 +6,9 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use image::codecs::jpeg::JpegEncoder;
 use lookalike::catalogue::picture::{decode_picture, read_picture};
-use lookalike::{Collection, Hit, Hits, Part, PictureLimits, StoredItem, Term};
+use lookalike::{Collection, Fusion, Hit, Part, PictureLimits, Query, StoredItem, Term};
 
+use super::search::{Answer, score};
 use super::words::Words;
 
 const STYLE: &str = include_str!("sheet.css");
@@ -15,29 +16,65 @@ const STYLE: &str = include_str!("sheet.css");
 /// The longer side of a picture on the sheet: sharp on a dense screen, and small in the file.
 const SIDE: u32 = 320;
 
-/// The page for the answer to a query.
-pub fn page(terms: &[Term], hits: &Hits, collection: &Collection, words: &Words) -> String {
-    let asked: Vec<String> =
-        terms.iter().map(|term| asked_words(term, collection, words)).collect();
-    let heading = escape(&asked.join(" + "));
-    let pictures: String =
-        terms.iter().filter_map(|term| asked_picture(term, collection)).collect();
-    let cards: String =
-        hits.hits.iter().enumerate().map(|(place, hit)| card(place + 1, hit, words)).collect();
-    let cards = if cards.is_empty() { "<li>Nothing answers this query.</li>" } else { &cards };
+/// The page for the answers to a query: one, or a column each where several stand side by side.
+pub fn page(query: &Query, answers: &[Answer], collection: &Collection, words: &Words) -> String {
+    let asked: Vec<String> = query
+        .terms()
+        .enumerate()
+        .map(|(place, (term, weight))| signed(place, weight, &asked_words(term, collection, words)))
+        .collect();
+    let heading = escape(&asked.join(" "));
+    let pictures: String = query
+        .terms()
+        .filter_map(|(term, weight)| asked_picture(term, weight, collection))
+        .collect();
+    let hits: usize = answers.iter().map(|(_, hits)| hits.hits.len()).max().unwrap_or_default();
     let about = format!(
-        "{} of {} items in {}, best first",
-        hits.hits.len(),
+        "{hits} of {} items in {}, best first",
         collection.len(),
         escape(&collection.path().display().to_string())
     );
+    let lists: String = answers.iter().map(|answer| list(answer, words)).collect();
+    let lists = match answers {
+        [_] => lists,
+        _ => format!("<div class=\"columns\">\n{lists}</div>\n"),
+    };
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n<title>{heading}</title>\n\
          <style>\n{STYLE}</style>\n</head>\n<body>\n<h1>{heading}</h1>\n\
          <div class=\"asked\">{pictures}</div>\n<p class=\"about\">{about}</p>\n\
-         <ol>\n{cards}</ol>\n</body>\n</html>\n"
+         {lists}</body>\n</html>\n"
     )
+}
+
+/// One answer, best first.
+fn list((aspect, hits): &Answer, words: &Words) -> String {
+    let cards = hits.hits.iter().enumerate();
+    let cards: String =
+        cards.map(|(place, hit)| card(place + 1, hit, hits.fusion, words)).collect();
+    let cards = if cards.is_empty() { "<li>Nothing answers this query.</li>" } else { &cards };
+    match aspect {
+        None => format!("<ol>\n{cards}</ol>\n"),
+        Some(aspect) => {
+            format!(
+                "<section><h2 class=\"{aspect}\">by {aspect}</h2>\n<ol>\n{cards}</ol></section>\n"
+            )
+        }
+    }
+}
+
+/// A term with its sign and weight, as far as they say anything.
+fn signed(place: usize, weight: f32, words: &str) -> String {
+    let sign = match (place, weight < 0.0) {
+        (_, true) => "\u{2212} ",
+        (0, false) => "",
+        (_, false) => "+ ",
+    };
+    match weight.abs() {
+        1.0 => format!("{sign}{words}"),
+        weight => format!("{sign}{weight} × {words}"),
+    }
 }
 
 /// A term as a heading says it: an item by its title.
@@ -54,48 +91,57 @@ fn asked_item(term: &Term, collection: &Collection) -> Option<StoredItem> {
 }
 
 /// The picture that a term asks with.
-fn asked_picture(term: &Term, collection: &Collection) -> Option<String> {
+fn asked_picture(term: &Term, weight: f32, collection: &Collection) -> Option<String> {
     let path = match term {
         Term::Image(path) => path.clone(),
         term => asked_item(term, collection)?.picture?.path,
     };
     let name = escape(&term.name());
-    Some(format!("<img src=\"{}\" alt=\"{name}\" title=\"{name}\">", thumbnail(&path)?))
+    let class = if weight < 0.0 { " class=\"unlike\"" } else { "" };
+    Some(format!("<img{class} src=\"{}\" alt=\"{name}\" title=\"{name}\">", thumbnail(&path)?))
 }
 
-fn card(place: usize, hit: &Hit, words: &Words) -> String {
+fn card(place: usize, hit: &Hit, fusion: Fusion, words: &Words) -> String {
     let title = escape(&words.title(&hit.item));
     let picture = hit.item.picture.as_ref().and_then(|picture| thumbnail(&picture.path));
     let picture = match picture {
         Some(source) => format!("<img src=\"{source}\" alt=\"{title}\">"),
         None => format!("<div class=\"blank\">{title}</div>"),
     };
-    let bars: String = hit.receipt.parts.iter().map(bar).collect();
+    let bars: String = hit.receipt.parts.iter().map(|part| bar(part, fusion)).collect();
     format!(
         "<li><figure>{picture}<figcaption><p class=\"name\"><b>{place}</b> {title}</p>\
-         <p class=\"key\">{}</p>{bars}<p class=\"score\">score <b>{:.3}</b></p>\
+         <p class=\"key\">{}</p>{bars}<p class=\"score\">score <b>{}</b></p>\
          </figcaption></figure></li>\n",
         escape(&words.subtitle(&hit.item)),
-        hit.score,
+        score(hit.score, fusion),
     )
 }
 
-/// One line of a receipt: the cosine as a bar, its value and rank as words, the whole sum on hovering.
-fn bar(part: &Part) -> String {
+/// One line of a receipt: the value as a bar, itself and its rank as words, the whole sum on hovering.
+fn bar(part: &Part, fusion: Fusion) -> String {
     let modality = part.modality;
-    let width = part.cosine.unwrap_or(0.0).clamp(0.0, 1.0) * 100.0;
-    let value = match (part.cosine, part.rank) {
-        (Some(cosine), Some(rank)) => format!("{cosine:.2} #{rank}"),
-        (Some(cosine), None) => format!("{cosine:.2}"),
+    let width = part.value().unwrap_or(0.0).clamp(0.0, 1.0) * 100.0;
+    let shown = match (part.value(), part.rank) {
+        (Some(value), Some(rank)) => format!("{value:.2} #{rank}"),
+        (Some(value), None) => format!("{value:.2}"),
         (None, _) => "none".to_owned(),
     };
-    let sum = match part.cosine {
-        Some(cosine) => format!("{:.2} × {cosine:.3} = {:.3}", part.weight, part.share),
-        None => "the item has none of this modality, which counts as 0".to_owned(),
+    let sum = match (part.value(), part.rank, fusion) {
+        (_, Some(rank), Fusion::Rrf { k, .. }) => {
+            format!("{:.2} / ({k} + {rank}) = {:.5}", part.weight, part.share)
+        }
+        (_, None, Fusion::Rrf { depth, .. }) => format!("not among the first {depth}"),
+        (Some(value), ..) => {
+            let bm25 = part.bm25.map_or(String::new(), |bm25| format!(" (BM25 {:.2})", bm25.score));
+            format!("{:.2} × {value:.3}{bm25} = {:.3}", part.weight, part.share)
+        }
+        (None, ..) => "the item has nothing of this, which counts as 0".to_owned(),
     };
+    let unlike = if part.weight < 0.0 { " unlike" } else { "" };
     format!(
-        "<div class=\"part {modality}\" title=\"{}: {sum}\"><span>{modality}</span>\
-         <span class=\"bar\"><i style=\"width:{width:.0}%\"></i></span><span>{value}</span></div>",
+        "<div class=\"part {modality}{unlike}\" title=\"{}: {sum}\"><span>{modality}</span>\
+         <span class=\"bar\"><i style=\"width:{width:.0}%\"></i></span><span>{shown}</span></div>",
         escape(&part.term)
     )
 }

@@ -23,8 +23,8 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
     } else {
         writeln!(
             out,
-            "sound: {} items, {} vectors, {} cached embeddings, {} ledger entries",
-            found.items, found.vectors, found.cached, found.ledger
+            "sound: {} items, {} vectors, {} texts as words, {} cached embeddings, {} ledger entries",
+            found.items, found.vectors, found.texts, found.cached, found.ledger
         )?;
     }
     Ok(ExitCode::SUCCESS)

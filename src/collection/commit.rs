@@ -1,26 +1,26 @@
 //! What a run changes, written as it goes and published at its end.
 
-use std::ops::ControlFlow;
-
-use lookalike_index::{GraphOptions, Precision, SegmentWriter};
+use lookalike_index::{GraphOptions, Precision};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::Error;
-use super::encoders::Encoders;
-use super::intake::Intake;
+use super::encoders::Known;
 use super::layout::Layout;
-use super::manifest::{EncoderEntry, Manifest, SegmentEntry, StoredItem};
-use super::pipeline::hash;
-use super::report::{GraphProgress, Progress, Report};
-use super::store::{Cached, ContentHash, Store};
+use super::manifest::{Manifest, SegmentEntry, StoredItem};
+use super::report::{Progress, Report};
+use super::revision::{Changes, Rest, Revision};
+use super::store::Store;
+use super::words::Rewording;
 use super::work::{Embedded, Outcome};
 use crate::catalogue::Rejection;
-use crate::encode::{Fingerprint, Modality};
+use crate::encode::Modality;
+use crate::hex;
 
 /// How files of vectors are written, and who hears of it.
 pub(super) struct VectorOptions<'a> {
-    pub(super) precision: Precision,
+    /// As before where it is not said.
+    pub(super) precision: Option<Precision>,
     pub(super) graph: GraphOptions,
     pub(super) progress: Box<dyn FnMut(&Progress) + Send + 'a>,
 }
@@ -31,20 +31,19 @@ pub(super) struct Commit<'a> {
     old: Option<Manifest>,
     generation: u32,
     report: Report,
-    /// Modalities of which at least one vector differs from the published ones.
-    stale: Vec<Modality>,
+    vectors: [(Modality, Changes); 2],
+    rewording: Rewording,
     /// Rows that nobody can see once the generation is published.
     superseded: Vec<(u32, u32)>,
     ledger: Sha256,
 }
 
 impl<'a> Commit<'a> {
-    /// Begins the generation after `old`; `stale` names the modalities whose vectors are
-    /// written anew whatever becomes of the rows.
+    /// Begins the generation after `old`; `rewording` says whether all words are written anew.
     pub(super) fn begin(
         store: &'a Store,
         old: Option<Manifest>,
-        stale: Vec<Modality>,
+        rewording: Rewording,
     ) -> Result<Self, Error> {
         let base = old.as_ref().map_or(0, |manifest| manifest.generation);
         let generation =
@@ -58,10 +57,25 @@ impl<'a> Commit<'a> {
                 ..Report::default()
             },
             old,
-            stale,
+            vectors: Modality::ALL.map(|modality| (modality, Changes::default())),
+            rewording,
             superseded: Vec::new(),
             ledger: Sha256::new(),
         })
+    }
+
+    /// Says what is to become of the vectors of a modality that do not change.
+    pub(super) fn rest(&mut self, modality: Modality, rest: Rest) {
+        let changes = self.vectors.iter_mut().filter(|(other, _)| *other == modality);
+        changes.for_each(|(_, changes)| changes.rest = rest);
+    }
+
+    /// Puts a modality's vectors together into one file, unless all of them are made anew.
+    pub(super) fn merge(&mut self, modality: Modality) {
+        let changes = self.vectors.iter_mut().filter(|(other, _)| *other == modality);
+        changes
+            .filter(|(_, changes)| changes.rest == Rest::Kept)
+            .for_each(|(_, changes)| changes.rest = Rest::Merged);
     }
 
     pub(super) fn progress(&self) -> &Progress {
@@ -103,33 +117,32 @@ impl<'a> Commit<'a> {
                 self.report.items += 1;
             }
         }
-        for modality in Modality::ALL {
-            if !same_vector(old.as_ref().map(|(old, _)| old), &stored, modality) {
-                self.mark_stale(modality);
+        let old_text = old.as_ref().map_or("", |(old, _)| &old.text);
+        self.rewording.note(id, old_text, &stored.text);
+        for (modality, changes) in &mut self.vectors {
+            if !stored.same_vector(old.as_ref().map(|(old, _)| old), *modality) {
+                changes.note(id, Some(&stored), *modality);
             }
         }
         self.store.put_item(id, self.generation, Some(&stored))
     }
 
-    fn mark_stale(&mut self, modality: Modality) {
-        if !self.stale.contains(&modality) {
-            self.stale.push(modality);
-        }
+    /// Removes an item, which the generation `written` wrote.
+    pub(super) fn remove(&mut self, id: u32, written: u32, item: &StoredItem) -> Result<(), Error> {
+        self.rewording.note(id, &item.text, "");
+        self.store.put_item::<StoredItem>(id, self.generation, None)?;
+        self.superseded.extend([(id, written), (id, self.generation)]);
+        self.vectors.iter_mut().for_each(|(modality, changes)| changes.note(id, None, *modality));
+        self.report.removed += 1;
+        self.report.items -= 1;
+        Ok(())
     }
 
-    /// Removes the items that the catalogue no longer has.
-    pub(super) fn prune(&mut self, intake: &Intake) -> Result<(), Error> {
-        for row in intake.unseen()? {
-            let (id, written, _) = row?;
-            self.store.put_item::<StoredItem>(id, self.generation, None)?;
-            self.superseded.extend([(id, written), (id, self.generation)]);
-            self.report.removed += 1;
-            self.report.items -= 1;
-        }
-        if self.report.removed > 0 {
-            Modality::ALL.into_iter().for_each(|modality| self.mark_stale(modality));
-        }
-        Ok(())
+    /// Takes over what the published ledger says, for a run that reads no catalogue.
+    pub(super) fn keep_ledger(&mut self) -> Result<(), Error> {
+        let published = self.old.as_ref().map_or(0, |old| old.generation);
+        let store = self.store;
+        store.ledger(published)?.try_for_each(|entry| self.reject(&entry?))
     }
 
     /// Writes the vectors that differ and makes the generation the current one; or gives it up, where
@@ -137,13 +150,14 @@ impl<'a> Commit<'a> {
     pub(super) fn publish(
         mut self,
         layout: &Layout,
-        encoders: &Encoders,
+        encoders: &[Known],
         notes: Map<String, Value>,
-        vectors: &mut VectorOptions,
+        options: &mut VectorOptions,
     ) -> Result<Report, Error> {
-        let ledger_digest = format!("{:x}", self.ledger.finalize_reset());
+        let ledger_digest = hex::encode(self.ledger.finalize_reset());
         if let Some(old) = &self.old {
-            let same = self.stale.is_empty()
+            let same = self.vectors.iter().all(|(modality, c)| c.none(&self.published(*modality)))
+                && self.rewording.is_empty()
                 && self.report.added == 0
                 && self.superseded.is_empty()
                 && old.ledger_digest == ledger_digest
@@ -154,21 +168,34 @@ impl<'a> Commit<'a> {
                 return Ok(self.report);
             }
         }
-        let mut segments = Vec::new();
-        for modality in Modality::ALL {
-            let Some((encoder, fingerprint)) = encoders.entry(modality) else { continue };
-            let published = self.old.as_ref().and_then(|old| old.segment(modality));
-            match published {
-                Some(entry) if !self.stale.contains(&modality) => segments.push(entry.clone()),
-                _ => segments.extend(self.write_segment(layout, encoder, fingerprint, vectors)?),
-            }
+        let (mut segments, mut idle) = (Vec::new(), Vec::new());
+        for (modality, changes) in &self.vectors {
+            let Some(known) = encoders.iter().find(|known| known.entry.modality == *modality)
+            else {
+                continue;
+            };
+            let revision = Revision {
+                store: self.store,
+                layout,
+                generation: self.generation,
+                encoder: known.clone(),
+                progress: self.report.progress,
+                options,
+            };
+            let written = revision.write(&self.published(*modality), changes)?;
+            idle.extend(written.is_empty().then(|| known.entry.clone()));
+            segments.extend(written);
         }
+        let old_words = self.old.as_ref().and_then(|old| old.words.as_ref());
+        let words = self.rewording.write(self.store, layout, self.generation, old_words)?;
         let manifest = Manifest {
             generation: self.generation,
             items: self.report.items,
             ledger: u32::try_from(self.report.progress.rejected).unwrap_or(u32::MAX),
             ledger_digest,
             segments,
+            idle,
+            words: Some(words),
             notes,
         };
         self.store.publish(&manifest)?;
@@ -177,64 +204,14 @@ impl<'a> Commit<'a> {
         // From here on the new generation stands; what follows only tidies up.
         self.store.forget(&self.superseded)?;
         self.store.drop_ledgers(0, self.generation)?;
+        self.store.forget_dead(&manifest)?;
         layout.clean(Some(&manifest))?;
         self.store.settle()?;
         Ok(self.report)
     }
 
-    /// Writes the vectors of one modality; `None` where no item has one.
-    fn write_segment(
-        &self,
-        layout: &Layout,
-        encoder: EncoderEntry,
-        fingerprint: Fingerprint,
-        options: &mut VectorOptions,
-    ) -> Result<Option<SegmentEntry>, Error> {
-        let file = Layout::segment_name(self.generation, encoder.modality);
-        let path = layout.segment(&file);
-        let label = encoder.label();
-        let mut writer =
-            SegmentWriter::create(&path, encoder.dimension, options.precision, label.as_bytes())?;
-        let mut vectors = 0;
-        for row in self.store.items::<StoredItem>(self.generation)? {
-            let (id, _, stored) = row?;
-            let Some(content) = content(&stored, encoder.modality) else { continue };
-            if let Some(Cached::Embedding(vector)) = self.store.cached(&fingerprint, &content)? {
-                writer.push(id, &vector)?;
-                vectors += 1;
-            }
-        }
-        if vectors == 0 {
-            return Ok(None);
-        }
-        let mut progress = self.report.progress;
-        writer.finish_with_graph(&options.graph, &mut |built| {
-            let (modality, stage) = (encoder.modality, built.stage);
-            let graph = GraphProgress { modality, stage, done: built.done, of: built.total };
-            progress.graph = Some(graph);
-            (options.progress)(&progress);
-            ControlFlow::Continue(())
-        })?;
-        Ok(Some(SegmentEntry { file, vectors, encoder }))
-    }
-}
-
-/// The hash of what an encoder of this modality reads of an item.
-fn content(stored: &StoredItem, modality: Modality) -> Option<ContentHash> {
-    match modality {
-        Modality::Image => stored.picture.as_ref().and_then(|picture| picture.content_hash()),
-        Modality::Text => (!stored.text.is_empty()).then(|| hash(stored.text.as_bytes())),
-    }
-}
-
-/// Whether an item's vector of this modality is what it was.
-fn same_vector(old: Option<&StoredItem>, new: &StoredItem, modality: Modality) -> bool {
-    match modality {
-        Modality::Text => old.map_or("", |old| &old.text) == new.text,
-        Modality::Image => match (old.and_then(|old| old.picture.as_ref()), &new.picture) {
-            (None, None) => true,
-            (Some(old), Some(new)) => old.same_vector(new),
-            _ => false,
-        },
+    /// The published segments of a modality.
+    fn published(&self, modality: Modality) -> Vec<SegmentEntry> {
+        self.old.iter().flat_map(|old| old.segments(modality)).cloned().collect()
     }
 }

@@ -135,6 +135,27 @@ pub enum Error {
         /// The modality.
         modality: Modality,
     },
+    /// The collection was made before there was an index of words.
+    #[error(
+        "{path} has no index of words yet; `lookalike index` makes one when it is run again, and embeds nothing \
+         anew for it",
+        path = path.display()
+    )]
+    NoWords {
+        /// The collection.
+        path: PathBuf,
+    },
+    /// The index of words could not be read or written.
+    #[error(
+        "the words in {path}: {source}; index the catalogue again, which makes them anew",
+        path = path.display()
+    )]
+    Words {
+        /// Where its files are.
+        path: PathBuf,
+        /// What went wrong.
+        source: crate::words::Error,
+    },
     /// The model cannot be had.
     #[error(transparent)]
     Model(#[from] encode::store::StoreError),
@@ -147,9 +168,21 @@ pub enum Error {
     /// A network failed.
     #[error(transparent)]
     Encode(#[from] encode::Error),
-    /// A file of vectors could not be read or written.
+    /// A file of vectors is not as it was written.
+    #[error(
+        "{path} is damaged: {fault}; restore it from a copy, or have `lookalike compact` make it anew: nothing is \
+         embedded again for that",
+        path = path.display()
+    )]
+    DamagedVectors {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: lookalike_index::Fault,
+    },
+    /// A file of vectors could not be read.
     #[error(transparent)]
-    Segment(#[from] lookalike_index::Error),
+    Segment(lookalike_index::Error),
     /// A file of vectors could not be written.
     #[error(transparent)]
     Write(#[from] lookalike_index::WriteError),
@@ -173,4 +206,15 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
+}
+
+impl From<lookalike_index::Error> for Error {
+    fn from(error: lookalike_index::Error) -> Self {
+        match error {
+            lookalike_index::Error::Corrupted { path, fault } => {
+                Error::DamagedVectors { path, fault }
+            }
+            error => Error::Segment(error),
+        }
+    }
 }

@@ -10,15 +10,16 @@ use std::sync::Arc;
 use lookalike_index::{GraphOptions, Precision};
 use serde_json::{Map, Value};
 
-use super::commit::{Commit, VectorOptions};
+use super::Error;
+use super::commit::VectorOptions;
 use super::encoders::Encoders;
 use super::intake::Intake;
-use super::layout::Layout;
-use super::manifest::{Manifest, SegmentEntry};
+use super::manifest::Manifest;
 use super::pipeline::Pipeline;
 use super::report::{Progress, Report};
-use super::store::Store;
-use super::{Error, open_segment};
+use super::revision::Rest;
+use super::trust::Reading;
+use super::writer::Writer;
 use crate::catalogue::picture::PictureLimits;
 use crate::catalogue::{self, Entry};
 use crate::encode::{ImageEncoder, Modality, TextEncoder};
@@ -31,10 +32,10 @@ const GRAPH_FROM_ROWS: usize = 20_000;
 ///
 /// Only what is new or has changed since the last run is embedded.
 pub struct Indexer<'a> {
-    path: PathBuf,
+    pub(super) path: PathBuf,
     encoders: Encoders,
     limits: PictureLimits,
-    vectors: VectorOptions<'a>,
+    pub(super) vectors: VectorOptions<'a>,
     prune: bool,
     change_encoder: bool,
     notes: Map<String, Value>,
@@ -48,7 +49,7 @@ impl<'a> Indexer<'a> {
             encoders: Encoders::default(),
             limits: PictureLimits::default(),
             vectors: VectorOptions {
-                precision: Precision::F16,
+                precision: None,
                 graph: GraphOptions::default().from_rows(GRAPH_FROM_ROWS),
                 progress: Box::new(|_| ()),
             },
@@ -76,9 +77,10 @@ impl<'a> Indexer<'a> {
         self
     }
 
-    /// Stores vectors in this precision; half precision unless told otherwise.
+    /// Stores vectors in this precision, as far as they are written; unless told otherwise in that of the
+    /// collection, which is half precision at first.
     pub fn precision(mut self, precision: Precision) -> Self {
-        self.vectors.precision = precision;
+        self.vectors.precision = Some(precision);
         self
     }
 
@@ -125,67 +127,59 @@ impl<'a> Indexer<'a> {
         if self.encoders.image.is_none() && self.encoders.text.is_none() {
             return Err(Error::NoEncoder);
         }
-        let layout = Layout::create(&self.path)?;
-        let _lock = layout.lock()?;
-        let store = Store::open_for_writing(&layout.store())?;
-        let old: Option<Manifest> = store.current()?;
-        layout.clean(old.as_ref())?;
-        let new_encoders = self.check_encoders(old.as_ref())?;
-
-        let base = old.as_ref().map_or(0, |manifest| manifest.generation);
+        let writer = Writer::create(&self.path)?;
+        let (store, old) = (&writer.store, writer.old.as_ref());
+        let new_encoders = self.check_encoders(old)?;
         let carry_over = !new_encoders.is_empty() && !self.prune;
-        let stale = new_encoders.into_iter().chain(unsound(&layout, old.as_ref())).collect();
-        let mut commit = Commit::begin(&store, old, stale)?;
-        let mut intake = Intake::new(&store, base);
-        let pipeline = Pipeline::new(&store, &self.encoders, &self.limits);
+        let mut commit = writer.begin(Reading::Unknown)?;
+        new_encoders.into_iter().for_each(|modality| commit.rest(modality, Rest::Anew));
+        let mut intake = Intake::new(store, old.map_or(0, |manifest| manifest.generation));
+        let pipeline = Pipeline::new(store, &self.encoders, &self.limits);
         let mut sink = |outcome| {
             commit.take(outcome)?;
             (self.vectors.progress)(commit.progress());
             Ok(())
         };
-        let mut busy = pipeline.run(entries.into_iter().map(|e| intake.step(e)), &mut sink)?;
+        pipeline.run(entries.into_iter().map(|e| intake.step(e)), &mut sink)?;
         if carry_over {
-            busy = pipeline.run(intake.carried_over()?, &mut sink)?;
+            pipeline.run(intake.carried_over()?, &mut sink)?;
         }
         if self.prune {
-            commit.prune(&intake)?;
+            for row in intake.unseen()? {
+                let (id, written, item) = row?;
+                commit.remove(id, written, &item)?;
+            }
         }
-        let report = commit.publish(&layout, &self.encoders, self.notes, &mut self.vectors)?;
-        Ok(Report { busy, ..report })
+        let encoders = self.encoders.all();
+        let report = commit.publish(&writer.layout, &encoders, self.notes, &mut self.vectors)?;
+        Ok(Report { busy: pipeline.busy(), ..report })
     }
 
     /// Which modalities are embedded by another function than before; refused unless that is wanted.
     fn check_encoders(&self, old: Option<&Manifest>) -> Result<Vec<Modality>, Error> {
         let mut new = Vec::new();
         for modality in Modality::ALL {
-            let now = self.encoders.entry(modality);
-            let then = old.and_then(|manifest| manifest.segment(modality)).map(|s| &s.encoder);
+            let now = self.encoders.known(modality);
+            let then = old.and_then(|manifest| manifest.encoder(modality));
             match (then, now) {
-                (Some(then), Some((_, now))) if then.is(now) => (),
-                (Some(then), Some((now, fingerprint))) if !self.change_encoder => {
+                (Some(then), Some(now)) if then.is(now.fingerprint) => (),
+                (Some(then), Some(now)) if !self.change_encoder => {
                     let (path, then) = (self.path.clone(), Box::new(then.clone()));
-                    return Err(if then.model == now.model {
-                        Error::ModelChanged { path, then, now: fingerprint }
+                    return Err(if then.model == now.entry.model {
+                        Error::ModelChanged { path, then, now: now.fingerprint }
                     } else {
-                        Error::OtherEncoder { path, then, now: Box::new(now) }
+                        Error::OtherEncoder { path, then, now: Box::new(now.entry) }
                     });
                 }
                 (Some(then), None) => {
                     let (path, then) = (self.path.clone(), then.clone());
                     return Err(Error::MissingEncoder { path, then: Box::new(then) });
                 }
+                (None, Some(now)) if old.is_some_and(|old| old.idle.contains(&now.entry)) => (),
                 (_, Some(_)) => new.push(modality),
                 (None, None) => (),
             }
         }
         Ok(new)
     }
-}
-
-/// The modalities whose published vectors are not as they were written. They are written anew, from the
-/// cache, so that indexing again is the remedy for them.
-fn unsound(layout: &Layout, old: Option<&Manifest>) -> Vec<Modality> {
-    let sound = |entry: &SegmentEntry| Ok::<_, Error>(open_segment(layout, entry)?.verify()?);
-    let entries = old.into_iter().flat_map(|manifest| &manifest.segments);
-    entries.filter(|entry| sound(entry).is_err()).map(|entry| entry.encoder.modality).collect()
 }

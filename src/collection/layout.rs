@@ -4,9 +4,11 @@
 //! shop.lookalike/
 //!   store/                  the database: items, keys, cache, ledger, the current manifest
 //!   vectors/7-image.seg     immutable files of vectors, named by the generation that wrote them
+//!   words/0a1b2c.idx        immutable files of words, named at random
 //!   writer.lock             held by the one process that writes
 //! ```
 
+use std::collections::HashSet;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -64,7 +66,7 @@ impl Layout {
             State::Torn => return Err(layout.torn()),
             State::Absent | State::Begun | State::Made => (),
         }
-        for directory in [layout.store(), layout.vectors()] {
+        for directory in [layout.store(), layout.vectors(), layout.words()] {
             fs::create_dir_all(&directory)
                 .map_err(|source| Error::NotWritable { path: directory.clone(), source })?;
         }
@@ -121,6 +123,11 @@ impl Layout {
         self.root.join("vectors")
     }
 
+    /// Where the files of words are.
+    pub(super) fn words(&self) -> PathBuf {
+        self.root.join("words")
+    }
+
     fn lock_file(&self) -> PathBuf {
         self.root.join("writer.lock")
     }
@@ -133,22 +140,17 @@ impl Layout {
         format!("{generation}-{modality}.seg")
     }
 
-    /// Removes files of vectors that the published manifest does not name: they are superseded, or were
-    /// never published. Whoever still has one of them mapped keeps it until they let go. What is not
-    /// named as ours are is left alone.
+    /// Removes files of vectors and of words that the published manifest does not name: they are
+    /// superseded, or were never published. Whoever still has one of them mapped keeps it until they let
+    /// go. What is not named as ours are is left alone.
     pub(super) fn clean(&self, published: Option<&Manifest>) -> Result<(), Error> {
-        let vectors = self.vectors();
-        let io_error = |source: io::Error| Error::Io { path: vectors.clone(), source };
-        for entry in fs::read_dir(&vectors).map_err(io_error)? {
-            let entry = entry.map_err(io_error)?;
-            let named = published.is_some_and(|manifest| {
-                manifest.segments.iter().any(|s| entry.file_name() == s.file.as_str())
-            });
-            if !named && is_ours(&entry.file_name().to_string_lossy()) {
-                fs::remove_file(entry.path()).map_err(io_error)?;
-            }
-        }
-        Ok(())
+        let segments = published.into_iter().flat_map(|manifest| &manifest.segments);
+        let vectors: Vec<&str> = segments.map(|segment| segment.file.as_str()).collect();
+        sweep(&self.vectors(), |name| vectors.contains(&name) || !is_ours(name))?;
+        let words = published.and_then(|manifest| manifest.words.as_ref());
+        let words: HashSet<&str> =
+            words.into_iter().flat_map(|words| &words.files).map(String::as_str).collect();
+        sweep(&self.words(), |name| words.contains(name) || !is_of_words(name))
     }
 
     /// The bytes on disk, all files together.
@@ -170,6 +172,24 @@ fn occupied(root: &Path) -> io::Result<bool> {
 fn holds(directory: &Path, extension: &str) -> bool {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     entries.map(|entry| entry.path()).any(|path| path.extension().is_some_and(|e| e == extension))
+}
+
+/// Removes the files of a directory that are not to be kept.
+fn sweep(directory: &Path, keep: impl Fn(&str) -> bool) -> Result<(), Error> {
+    let io_error = |source: io::Error| Error::Io { path: directory.to_owned(), source };
+    for entry in fs::read_dir(directory).map_err(io_error)? {
+        let entry = entry.map_err(io_error)?;
+        if !keep(&entry.file_name().to_string_lossy()) {
+            fs::remove_file(entry.path()).map_err(io_error)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a file in `words` is named as ours are: by a number of 32 digits.
+fn is_of_words(name: &str) -> bool {
+    let number = name.split('.').next().unwrap_or_default();
+    number.len() == 32 && number.bytes().all(|digit| digit.is_ascii_hexdigit())
 }
 
 /// Whether a file in `vectors` is named as ours are, finished (`7-image.seg`) or not

@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::store::ContentHash;
+use super::store::{ContentHash, hash};
 use crate::catalogue::Item;
 use crate::encode::{Encoder, Fingerprint, Modality};
+use crate::hex;
+use crate::words::WordsEntry;
 
 /// What one commit publishes: the vectors' files, how they were made, and what they cover.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,17 +23,28 @@ pub struct Manifest {
     pub ledger: u32,
     /// SHA-256 of the ledger, in hexadecimal: whether it would be the same again.
     pub ledger_digest: String,
-    /// One a modality.
+    /// One or more of each modality that any item has. Of a modality, all are of the same encoder.
     pub segments: Vec<SegmentEntry>,
+    /// Encoders that were used for items which had nothing for them to embed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub idle: Vec<EncoderEntry>,
+    /// The texts as words; `None` in collections that were made before there were any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub words: Option<WordsEntry>,
     /// How the catalogue was read, in the words of whoever read it.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub notes: Map<String, Value>,
 }
 
 impl Manifest {
-    /// The segment of one modality.
-    pub fn segment(&self, modality: Modality) -> Option<&SegmentEntry> {
-        self.segments.iter().find(|s| s.encoder.modality == modality)
+    /// The segments of one modality.
+    pub fn segments(&self, modality: Modality) -> impl Iterator<Item = &SegmentEntry> {
+        self.segments.iter().filter(move |s| s.encoder.modality == modality)
+    }
+
+    /// The encoder that made the vectors of one modality.
+    pub fn encoder(&self, modality: Modality) -> Option<&EncoderEntry> {
+        self.segments(modality).next().map(|s| &s.encoder)
     }
 }
 
@@ -40,10 +53,29 @@ impl Manifest {
 pub struct SegmentEntry {
     /// The file's name in the collection's `vectors` directory.
     pub file: String,
-    /// How many vectors it holds.
+    /// How many vectors it holds, dead ones among them.
     pub vectors: u64,
+    /// Which of them are dead; `None` where all are alive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dead: Option<Dead>,
     /// What made them.
     pub encoder: EncoderEntry,
+}
+
+impl SegmentEntry {
+    /// How many of its vectors are alive.
+    pub fn alive(&self) -> u64 {
+        self.vectors.saturating_sub(self.dead.as_ref().map_or(0, |dead| dead.vectors))
+    }
+}
+
+/// The vectors of a segment that were superseded since it was written, or whose items left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dead {
+    /// How many they are.
+    pub vectors: u64,
+    /// The generation in which they last became more. It wrote down which they are.
+    pub generation: u32,
 }
 
 /// An encoder as a collection remembers it.
@@ -110,6 +142,26 @@ impl StoredItem {
         self.fields == other.fields && self.text == other.text && picture(self) == picture(other)
     }
 
+    /// The hash of what an encoder of this modality reads of the item.
+    pub(super) fn content(&self, modality: Modality) -> Option<ContentHash> {
+        match modality {
+            Modality::Image => self.picture.as_ref().and_then(|picture| picture.content_hash()),
+            Modality::Text => (!self.text.is_empty()).then(|| hash(self.text.as_bytes())),
+        }
+    }
+
+    /// Whether the item's vector of this modality is what it was.
+    pub(super) fn same_vector(&self, old: Option<&Self>, modality: Modality) -> bool {
+        match modality {
+            Modality::Text => old.map_or("", |old| &old.text) == self.text,
+            Modality::Image => match (old.and_then(|old| old.picture.as_ref()), &self.picture) {
+                (None, None) => true,
+                (Some(old), Some(new)) => old.same_vector(new),
+                _ => false,
+            },
+        }
+    }
+
     /// The item as a catalogue would hand it over again.
     pub(super) fn into_item(self) -> Item {
         let picture = self.picture.map(|picture| picture.path);
@@ -135,8 +187,7 @@ pub struct PictureRecord {
 
 impl PictureRecord {
     pub(super) fn new(path: PathBuf, hash: &ContentHash, size: u64, changed: u64) -> Self {
-        let hash = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-        PictureRecord { path, hash, size, changed, refused: None }
+        PictureRecord { path, hash: hex::encode(hash), size, changed, refused: None }
     }
 
     /// Whether both lead to the same vector, or both to none.
@@ -146,15 +197,7 @@ impl PictureRecord {
 
     /// The hash as bytes; `None` where it is no hash.
     pub(super) fn content_hash(&self) -> Option<ContentHash> {
-        let mut hash = ContentHash::default();
-        let digits = self.hash.as_bytes();
-        if digits.len() != 2 * hash.len() {
-            return None;
-        }
-        for (byte, pair) in hash.iter_mut().zip(digits.chunks_exact(2)) {
-            *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-        }
-        Some(hash)
+        hex::decode(&self.hash)
     }
 }
 

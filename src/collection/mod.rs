@@ -11,29 +11,38 @@ mod error;
 mod freshness;
 mod indexer;
 mod intake;
+mod interactions;
 mod layout;
 mod manifest;
 mod pipeline;
 mod readers;
 mod report;
+mod revision;
 mod store;
+mod tiers;
+mod trust;
+mod upkeep;
 mod verify;
+mod words;
 mod work;
+mod writer;
 
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use lookalike_index::Segment;
+use lookalike_index::{RowSet, Segment, Shelf};
 
 pub use error::Error;
 pub use indexer::Indexer;
-pub use manifest::{EncoderEntry, Manifest, PictureRecord, SegmentEntry, StoredItem};
-pub use report::{Busy, GraphProgress, Progress, Report};
+pub use interactions::{Interaction, InteractionReport, InteractionRow, Purpose};
+pub use manifest::{Dead, EncoderEntry, Manifest, PictureRecord, SegmentEntry, StoredItem};
+pub use report::{Busy, Compaction, GraphProgress, Progress, Removal, Report};
 pub use verify::Soundness;
 
 use crate::catalogue::Rejection;
 use crate::encode::{Embedding, Modality};
+use crate::words::WordsIndex;
 use layout::Layout;
 use readers::Readers;
 use store::Store;
@@ -49,7 +58,8 @@ pub struct Collection {
     layout: Layout,
     store: Store,
     manifest: Manifest,
-    segments: Vec<(Modality, Segment)>,
+    vectors: Vec<(Modality, Shelf)>,
+    words: Option<WordsIndex>,
     readers: Readers,
 }
 
@@ -76,13 +86,14 @@ impl Collection {
         let manifest: Manifest = store
             .current()?
             .ok_or_else(|| Error::Unpublished { path: layout.root().to_owned() })?;
-        let segments = manifest
-            .segments
-            .iter()
-            .map(|entry| Ok((entry.encoder.modality, open_segment(layout, entry)?)))
-            .collect::<Result<_, Error>>()?;
+        let shelf = |modality| {
+            let encoder = manifest.encoder(modality)?;
+            Some(open_shelf(layout, &store, &manifest, encoder).map(|shelf| (modality, shelf)))
+        };
+        let vectors = Modality::ALL.into_iter().filter_map(shelf).collect::<Result<_, _>>()?;
+        let words = words::open_words(layout, &manifest)?;
         let readers = Readers::default();
-        Ok(Collection { layout: layout.clone(), store, manifest, segments, readers })
+        Ok(Collection { layout: layout.clone(), store, manifest, vectors, words, readers })
     }
 
     /// The collection's directory.
@@ -106,14 +117,13 @@ impl Collection {
     }
 
     /// The vectors of one modality, if any item has one.
-    pub fn segment(&self, modality: Modality) -> Option<&Segment> {
-        self.segments.iter().find(|(m, _)| *m == modality).map(|(_, segment)| segment)
+    pub fn vectors(&self, modality: Modality) -> Option<&Shelf> {
+        self.vectors.iter().find(|(m, _)| *m == modality).map(|(_, shelf)| shelf)
     }
 
     /// An item's vector of one modality, if it has one.
     pub fn embedding(&self, id: u32, modality: Modality) -> Result<Option<Embedding>, Error> {
-        let Some(segment) = self.segment(modality) else { return Ok(None) };
-        let vector = segment.row_of(id).and_then(|row| segment.vector(row));
+        let vector = self.vectors(modality).and_then(|vectors| vectors.vector(id));
         let embedding = vector.map(Embedding::new).transpose();
         embedding
             .map_err(|e| self.store.damaged(format!("the {modality} vector of item {id}: {e}")))
@@ -121,7 +131,7 @@ impl Collection {
 
     /// The encoder that made the vectors of one modality.
     pub fn encoder(&self, modality: Modality) -> Option<&EncoderEntry> {
-        self.manifest.segment(modality).map(|entry| &entry.encoder)
+        self.manifest.encoder(modality)
     }
 
     /// The number by which this collection knows a key.
@@ -141,6 +151,12 @@ impl Collection {
         Ok(all.map(|row| row.map(|(id, _, stored)| (id, stored))))
     }
 
+    /// The number of every item, ascending.
+    pub fn item_numbers(&self) -> Result<impl Iterator<Item = Result<u32, Error>>, Error> {
+        let all = self.store.items::<serde::de::IgnoredAny>(self.manifest.generation)?;
+        Ok(all.map(|row| row.map(|(id, _, _)| id)))
+    }
+
     /// What the run that published this generation could not use, and why, in the catalogue's order.
     pub fn ledger(&self) -> Result<impl Iterator<Item = Result<Rejection, Error>>, Error> {
         self.store.ledger(self.manifest.generation)
@@ -150,23 +166,42 @@ impl Collection {
     pub fn size_on_disk(&self) -> Result<u64, Error> {
         self.layout.size()
     }
-
-    fn segment_path(&self, entry: &SegmentEntry) -> PathBuf {
-        self.layout.segment(&entry.file)
-    }
 }
 
 /// Opens, and looks again where a writer may just have superseded a file that was about to be opened.
 fn again<T>(open: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
     for attempt in 1..ATTEMPTS {
         match open() {
-            Err(Error::MissingVectors { .. } | Error::Database { .. } | Error::Damaged { .. }) => {
-                std::thread::sleep(Duration::from_millis(5 << attempt))
-            }
+            Err(
+                Error::MissingVectors { .. }
+                | Error::Words { .. }
+                | Error::Database { .. }
+                | Error::Damaged { .. },
+            ) => std::thread::sleep(Duration::from_millis(5 << attempt)),
             result => return result,
         }
     }
     open()
+}
+
+/// The vectors that `encoder` made, as `manifest` publishes them.
+fn open_shelf(
+    layout: &Layout,
+    store: &Store,
+    manifest: &Manifest,
+    encoder: &EncoderEntry,
+) -> Result<Shelf, Error> {
+    let parts = manifest.segments(encoder.modality).map(|entry| open_part(layout, store, entry));
+    Ok(Shelf::new(encoder.dimension, parts.collect::<Result<Vec<_>, _>>()?)?)
+}
+
+/// A published file of vectors, with its dead rows.
+fn open_part(
+    layout: &Layout,
+    store: &Store,
+    entry: &SegmentEntry,
+) -> Result<(Segment, RowSet), Error> {
+    Ok((open_segment(layout, entry)?, store.dead(entry)?))
 }
 
 fn open_segment(layout: &Layout, entry: &SegmentEntry) -> Result<Segment, Error> {

@@ -10,7 +10,6 @@ use std::path::Path;
 use std::sync::mpsc::sync_channel;
 
 use rayon::prelude::*;
-use sha2::{Digest, Sha256};
 
 use super::Error;
 use super::clock::{Clock, timed};
@@ -18,7 +17,7 @@ use super::encoders::Encoders;
 use super::freshness::{reliable_change, unchanged};
 use super::manifest::{PictureRecord, StoredItem};
 use super::report::Busy;
-use super::store::{Cached, ContentHash, Store};
+use super::store::{Cached, ContentHash, Store, hash};
 use super::work::{Embedded, EmbeddedNow, Outcome, Step, Work};
 use crate::catalogue::Rejection;
 use crate::catalogue::picture::{PictureError, PictureLimits, decode_picture, read_picture};
@@ -72,7 +71,7 @@ impl<'a> Pipeline<'a> {
         &self,
         steps: impl Iterator<Item = Result<Step, Error>>,
         mut sink: impl FnMut(Outcome) -> Result<(), Error> + Send,
-    ) -> Result<Busy, Error> {
+    ) -> Result<(), Error> {
         let (to_prepare, preparing) = sync_channel::<Vec<Step>>(1);
         let (to_embed, embedding) = sync_channel::<Vec<Ready>>(1);
         std::thread::scope(|scope| {
@@ -104,8 +103,12 @@ impl<'a> Pipeline<'a> {
                 stage.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
             }
             fed
-        })?;
-        Ok(self.clock.busy())
+        })
+    }
+
+    /// Where the time of all runs so far went.
+    pub(super) fn busy(&self) -> Busy {
+        self.clock.busy()
     }
 
     fn prepare(&self, step: Step) -> Result<Ready, Error> {
@@ -314,6 +317,11 @@ fn one_by_one_if_need_be<T>(
     batch: &[T],
     encode: impl Fn(&[T]) -> Result<Vec<Embedding>, encode::Error>,
 ) -> Result<Vec<Result<Embedding, NotAnEmbedding>>, Error> {
+    let encode = |batch: &[T]| {
+        let embeddings = encode(batch)?;
+        let (asked, given) = (batch.len(), embeddings.len());
+        if asked == given { Ok(embeddings) } else { Err(encode::Error::Count { asked, given }) }
+    };
     match encode(batch) {
         Ok(embeddings) => return Ok(embeddings.into_iter().map(Ok).collect()),
         Err(encode::Error::Embedding(_)) => (),
@@ -333,11 +341,6 @@ fn one_by_one_if_need_be<T>(
 /// A refusal with the picture's name before it.
 fn at(path: &Path, why: impl Display) -> String {
     format!("{}: {why}", path.display())
-}
-
-/// The hash under which an input is remembered.
-pub(super) fn hash(bytes: &[u8]) -> ContentHash {
-    Sha256::digest(bytes).into()
 }
 
 /// Whether a picture was refused for what we are willing to spend, and not for what it is.

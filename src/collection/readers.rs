@@ -8,7 +8,7 @@ use image::RgbImage;
 
 use super::{Collection, Error};
 use crate::encode::store::{Model, ModelStore};
-use crate::encode::{Embedding, Fingerprint, ImageEncoder, Modality, TextEncoder};
+use crate::encode::{self, Embedding, Fingerprint, ImageEncoder, Modality, TextEncoder};
 
 /// Encoders that a reader has loaded or was given.
 #[derive(Default)]
@@ -95,5 +95,9 @@ impl Collection {
 
 /// The one embedding of a batch of one.
 fn only(batch: Vec<Embedding>) -> Result<Embedding, Error> {
-    batch.into_iter().next().ok_or(Error::NoEncoder)
+    let given = batch.len();
+    match batch.into_iter().next() {
+        Some(embedding) if given == 1 => Ok(embedding),
+        _ => Err(encode::Error::Count { asked: 1, given }.into()),
+    }
 }

@@ -58,6 +58,35 @@ pub struct Report {
     pub busy: Busy,
 }
 
+/// What a removal did.
+#[derive(Debug, Clone, Default, Serialize)]
+#[non_exhaustive]
+pub struct Removal {
+    /// What was published.
+    #[serde(flatten)]
+    pub report: Report,
+    /// The keys that no item had.
+    pub unknown: Vec<String>,
+}
+
+/// What a compaction did.
+#[derive(Debug, Clone, Default, Serialize)]
+#[non_exhaustive]
+pub struct Compaction {
+    /// The generation that is current now.
+    pub generation: u32,
+    /// The files of vectors that there were,
+    pub segments_before: usize,
+    /// and that there are now.
+    pub segments: usize,
+    /// Embeddings that nothing referred to any more.
+    pub forgotten: u64,
+    /// What the collection took on disk,
+    pub bytes_before: u64,
+    /// and takes now.
+    pub bytes: u64,
+}
+
 /// Where a run's time went: seconds in which a thread was busy with it, summed over threads.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 #[non_exhaustive]

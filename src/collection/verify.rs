@@ -13,6 +13,8 @@ pub struct Soundness {
     pub items: u64,
     /// Vectors read, over all modalities.
     pub vectors: u64,
+    /// Texts read as words.
+    pub texts: u64,
     /// Entries of the embedding cache read.
     pub cached: u64,
     /// Entries of the ledger read.
@@ -42,17 +44,16 @@ impl Collection {
                 found.items
             )));
         }
-        for entry in &self.manifest.segments {
-            let path = self.segment_path(entry);
-            let Some(segment) = self.segment(entry.encoder.modality) else { continue };
-            segment.verify()?;
-            for id in segment.ids() {
-                if ids.binary_search(&id).is_err() {
-                    let reason = format!("it has a vector of item {id}, which does not exist");
-                    return Err(Error::Damaged { path, reason });
-                }
+        for (modality, vectors) in &self.vectors {
+            vectors.verify()?;
+            if let Some(id) = vectors.ids().find(|id| ids.binary_search(id).is_err()) {
+                let reason = format!("item {id} has a vector ({modality}) and does not exist");
+                return Err(damaged(reason));
             }
-            found.vectors += segment.len() as u64;
+            found.vectors += vectors.len() as u64;
+        }
+        if let Some(words) = &self.words {
+            found.texts = self.verify_words(words, &ids)?;
         }
         for entry in self.ledger()? {
             entry?;

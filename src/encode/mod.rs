@@ -6,7 +6,7 @@
 
 mod embedding;
 pub mod image;
-mod kernels;
+pub(crate) mod kernels;
 pub mod store;
 pub mod text;
 mod weights;
@@ -17,6 +17,7 @@ use ::image::RgbImage;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::hex;
 pub use embedding::{Embedding, NotAnEmbedding};
 pub use weights::Weights;
 
@@ -59,6 +60,11 @@ impl Fingerprint {
         Fingerprint(hasher.finalize().into())
     }
 
+    /// The fingerprint that is written so.
+    pub(crate) fn from_hex(digits: &str) -> Option<Self> {
+        hex::decode(digits).map(Fingerprint)
+    }
+
     /// The raw bytes, for keys.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
@@ -67,7 +73,7 @@ impl Fingerprint {
 
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&hex::encode(self.0))
     }
 }
 
@@ -144,6 +150,14 @@ pub enum Error {
     /// The network's output has no direction.
     #[error(transparent)]
     Embedding(#[from] NotAnEmbedding),
+    /// The encoder is not one.
+    #[error("an encoder made {given} embeddings of {asked} inputs; it must make one of each")]
+    Count {
+        /// The inputs that it was given.
+        asked: usize,
+        /// The embeddings that it gave.
+        given: usize,
+    },
     /// The network could not be run.
     #[error("the network failed: {0}")]
     Network(#[from] candle_core::Error),

@@ -1,22 +1,22 @@
 //! Which items to fuse, where comparing all of them would take too long.
 //!
-//! Each part's graph proposes its best, and the union of the proposals is compared exactly in *every*
-//! part. How deep must the proposals go? An item that no part proposed is, in each part, no better than
-//! the worst proposal there, so its score is at most the weighted sum of those worst proposals (Fagin's
+//! Each aspect that is asked proposes its best, and the union of the proposals is compared exactly in
+//! *every* part. How deep must the proposals go? An item that nobody proposed is, in each aspect, no better
+//! than the worst proposal there, so its score is at most the sum of those worst proposals (Fagin's
 //! threshold). Once the last of the hits is better than that, deeper proposals cannot change anything:
 //! the fused order is as exact as the graphs are. Until then the depth is doubled; and where it grows so
 //! far that the scan is cheaper, the scan it is.
 
-use lookalike_index::{Candidate, QueryError, SearchOptions};
+use lookalike_index::{QueryError, SearchOptions};
 
+use super::ask::{Ask, Proposals};
 use super::column::{Column, QueryPart};
-use super::fusion::{Fused, fuse};
+use super::fusion::{Fused, Shares, fuse};
 
-/// Proposals a part, to begin with, for each hit that is wanted.
+/// Proposals an aspect, to begin with, for each hit that is wanted.
 const DEPTH_PER_HIT: usize = 4;
-/// A graph's proposal costs as much as scanning so many rows: the walk looks at several rows for each one
-/// that it keeps, and at none of them in order.
-const SCANNED_PER_PROPOSAL: usize = 16;
+/// By how much the sum of several products may differ from the product of the sum.
+const ROUNDING: f32 = 1e-6;
 
 /// What a search found, and what that took.
 pub(super) struct Found {
@@ -32,35 +32,38 @@ pub(super) fn scan(parts: &[QueryPart], top: usize, excluded: &[u32]) -> Result<
     Ok(Found { fused: fuse(&columns, top, excluded), exact: true, looked_at })
 }
 
-/// Compares what the parts' graphs propose; or everything, where that is cheaper or the only way.
+/// Compares what the aspects propose; or everything, where that is cheaper or the only way.
 pub(super) fn propose(
     parts: &[QueryPart],
     top: usize,
     excluded: &[u32],
     options: &SearchOptions,
 ) -> Result<Found, QueryError> {
-    // Nobody proposes the least similar, which is what a negative weight asks for.
-    let askable = parts.iter().all(|part| part.weight > 0.0 && part.segment.graph().is_some());
+    let asks = Ask::of(parts);
     let wanted = top.saturating_add(excluded.len());
-    let mut depth = if parts.len() == 1 { wanted } else { wanted.saturating_mul(DEPTH_PER_HIT) };
+    let alone = asks.len() == 1;
+    let mut depth = if alone { wanted } else { wanted.saturating_mul(DEPTH_PER_HIT) };
     let mut looked_at = 0;
-    let cheap = |depth: usize| {
-        parts.iter().all(|part| depth.saturating_mul(SCANNED_PER_PROPOSAL) < part.segment.len())
-    };
-    while askable && depth > 0 && cheap(depth) {
-        let proposals = proposals(parts, depth, options, &mut looked_at)?;
-        let mut ids: Vec<u32> = proposals.iter().flatten().map(|candidate| candidate.id).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        let columns = parts
-            .iter()
-            .map(|part| Column::of_some(part, &ids, depth))
-            .collect::<Result<Vec<_>, _>>()?;
+    let askable = asks.iter().all(Ask::can_propose);
+    while askable && depth > 0 && asks.iter().all(|ask| ask.is_cheap(depth)) {
+        let proposals = asks.iter().map(|ask| ask.propose(depth, options));
+        let proposals = proposals.collect::<Result<Vec<_>, _>>()?;
+        looked_at += proposals.iter().map(|proposed| proposed.looked_at).sum::<usize>();
+        let ids = union(&proposals);
+        // Where several terms were asked for as one, nobody has told which items each of them puts first.
+        let ranks_known = |part: &QueryPart| {
+            let same = parts.iter().filter(|other| other.aspect == part.aspect).count();
+            if same == 1 { depth } else { 0 }
+        };
+        let columns = parts.iter().map(|part| Column::of_some(part, &ids, ranks_known(part)));
+        let columns = columns.collect::<Result<Vec<_>, _>>()?;
         let fused = fuse(&columns, top, excluded);
-        let bound = bound(parts, &proposals, depth);
+        let rounding = if asks.len() < parts.len() { ROUNDING } else { 0.0 };
+        let bound = proposals.iter().map(|proposed| proposed.bound).sum::<f32>() + rounding;
         let certain = fused.len() == top && fused.last().is_some_and(|last| last.score >= bound);
-        if parts.len() == 1 || certain {
-            return Ok(Found { fused, exact: false, looked_at });
+        if alone || certain {
+            let exact = proposals.iter().all(|proposed| proposed.exact);
+            return Ok(Found { fused, exact, looked_at });
         }
         depth = depth.saturating_mul(2);
     }
@@ -68,28 +71,10 @@ pub(super) fn propose(
     Ok(Found { looked_at: looked_at + found.looked_at, ..found })
 }
 
-fn proposals(
-    parts: &[QueryPart],
-    depth: usize,
-    options: &SearchOptions,
-    looked_at: &mut usize,
-) -> Result<Vec<Vec<Candidate>>, QueryError> {
-    parts
-        .iter()
-        .map(|part| {
-            let answer = part.segment.neighbours().search(&part.embedding, depth, options)?;
-            *looked_at += answer.looked_at;
-            Ok(answer.candidates)
-        })
-        .collect()
-}
-
-/// The best score that an item can have which nobody proposed.
-fn bound(parts: &[QueryPart], proposals: &[Vec<Candidate>], depth: usize) -> f32 {
-    let worst = parts.iter().zip(proposals).map(|(part, proposed)| {
-        // It may lack the modality, which counts as 0 and can be better than the worst proposal.
-        let worst = if proposed.len() < depth { 0.0 } else { proposed[depth - 1].similarity };
-        part.weight * worst.max(0.0)
-    });
-    worst.sum()
+/// Whoever was proposed by anybody, by ascending id.
+fn union(proposals: &[Proposals]) -> Vec<u32> {
+    let mut ids: Vec<u32> = proposals.iter().flat_map(|proposed| &proposed.ids).copied().collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
 }

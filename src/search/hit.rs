@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
+use super::aspect::Aspect;
+use super::fusion::Fusion;
 use crate::collection::StoredItem;
-use crate::encode::Modality;
 
 /// The answer to a query.
 #[derive(Debug, Clone, Serialize)]
@@ -13,8 +14,21 @@ pub struct Hits {
     pub hits: Vec<Hit>,
     /// Whether these are certainly the best that there are.
     pub exact: bool,
-    /// How many vectors were compared with the query, over all of its parts.
+    /// How many vectors, or texts that have one of the words, were compared with the query, over all of
+    /// its parts.
     pub looked_at: usize,
+    /// How the parts were fused.
+    pub fusion: Fusion,
+}
+
+/// The answer of one aspect alone.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct Ranking {
+    /// What was compared.
+    pub aspect: Aspect,
+    /// The answer, scored by the terms that ask for this aspect.
+    pub answer: Hits,
 }
 
 /// An item that answers the query.
@@ -23,7 +37,7 @@ pub struct Hits {
 pub struct Hit {
     /// The collection's number for it.
     pub id: u32,
-    /// How well it answers, from -1 to 1.
+    /// How well it answers, from -1 to 1. Reciprocal ranks give small numbers: the best is `1 / (k + 1)`.
     pub score: f32,
     /// How the score came about.
     pub receipt: Receipt,
@@ -38,21 +52,46 @@ pub struct Receipt {
     pub parts: Vec<Part>,
 }
 
-/// One term of the query, seen through one modality.
+/// One term of the query, seen in one aspect.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Part {
     /// The term, as a person would name it.
     pub term: String,
-    /// The modality in which it was compared.
-    pub modality: Modality,
-    /// What it counts for; the weights' absolute values add up to 1.
+    /// What was compared: the vectors of a modality, or the words.
+    pub modality: Aspect,
+    /// What it counts for; the weights' absolute values add up to 1. Negative for what the item is to be
+    /// unlike.
     pub weight: f32,
-    /// How similar the item is to the term; `None` where the item has nothing of this modality.
+    /// How similar the item is to the term; `None` where the item has nothing of this modality, and for
+    /// words.
     pub cosine: Option<f32>,
+    /// How well the item's words match; `None` where it has none of them, and for vectors.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bm25: Option<Bm25>,
     /// The item's place if this part alone decided, from 1; `None` where it has none, or where it lies
-    /// farther back than an approximate search looked.
+    /// farther back than an approximate search looked, or where that asked for several terms of one
+    /// modality at once. When ranks are fused: its place among those most like the term.
     pub rank: Option<u32>,
-    /// `weight * cosine`, and 0 where there is no cosine.
+    /// What it adds to the score: `weight * cosine`, or `weight * bm25.normalised`, or when ranks are
+    /// fused `weight / (k + rank)`; and 0 where there is none.
     pub share: f32,
+}
+
+impl Part {
+    /// How well the item answers this part, in whatever way it was compared; `None` where it has nothing
+    /// to compare.
+    pub fn value(&self) -> Option<f32> {
+        self.cosine.or(self.bm25.map(|words| words.normalised))
+    }
+}
+
+/// How well an item's words match.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Bm25 {
+    /// The BM25 score as it is.
+    pub score: f32,
+    /// The same as a part of the most that any text could score for these words: from 0 to 1, and .45 for
+    /// a text of average length that has each of them once.
+    pub normalised: f32,
 }

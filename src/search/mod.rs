@@ -1,26 +1,36 @@
 //! Queries become hits.
 //!
-//! Flowing in: a [`Query`]. It is resolved to vectors (terms through the collection's encoders, items
-//! from its own vectors), compared with items and fused. Flowing out: [`Hits`], each hit with a
-//! receipt.
+//! Flowing in: a [`Query`], built or written. It is resolved to vectors (terms through the collection's
+//! encoders, items from its own vectors) and words, compared with items and fused. Flowing out:
+//! [`Hits`], each hit with a receipt.
 
+mod algebra;
+mod ask;
+mod aspect;
 mod best;
 mod candidates;
 mod column;
 mod fusion;
 mod hit;
 mod query;
+mod ranks;
 
-pub use hit::{Hit, Hits, Part, Receipt};
+pub use algebra::ExpressionError;
+pub use aspect::Aspect;
+pub use fusion::Fusion;
+pub use hit::{Bm25, Hit, Hits, Part, Ranking, Receipt};
 pub use query::{Query, Term};
 
 use std::path::PathBuf;
+
+use lookalike_index::Shelf;
 
 use crate::catalogue::picture::{PictureError, PictureLimits, decode_picture, read_picture};
 use crate::collection::{self, Collection};
 use crate::encode::{self, Embedding, Modality};
 use candidates::Found;
-use column::QueryPart;
+use column::{QueryPart, Source};
+use query::Weighted;
 
 /// Why a query could not be answered.
 #[derive(Debug, thiserror::Error)]
@@ -34,8 +44,8 @@ pub enum Error {
     EmptyText,
     /// A weight is no number, or all of them are zero.
     #[error(
-        "the weights leave nothing to search by: give one other than 0 to images or texts, whichever the \
-         query has"
+        "the weights leave nothing to search by: give one other than 0 to images, texts or words, whichever \
+         the query has"
     )]
     NoWeight,
     /// The item is not in the collection.
@@ -90,14 +100,43 @@ impl Collection {
     /// Small collections are compared whole. In large ones graphs propose candidates, deep enough that
     /// the fused order is as exact as the graphs are, unless [`Query::exact`] asks for everything.
     pub fn search(&self, query: &Query) -> Result<Hits, Error> {
-        let (parts, asked) = self.resolve(query)?;
-        let excluded: &[u32] = if query.keep_asked { &[] } else { &asked };
-        let found = match query.options.exact {
-            true => candidates::scan(&parts, query.top, excluded),
-            false => candidates::propose(&parts, query.top, excluded, &query.options),
+        let (mut parts, asked) = self.resolve(query)?;
+        normalise(&mut parts)?;
+        self.answer(&parts, query, &asked)
+    }
+
+    /// Answers a query once for each aspect that it asks for, nothing fused: rankings to be held side by
+    /// side.
+    pub fn rankings(&self, query: &Query) -> Result<Vec<Ranking>, Error> {
+        let (mut parts, asked) = self.resolve(query)?;
+        let query = query.clone().fusion(Fusion::Sum);
+        let mut rankings = Vec::new();
+        for aspect in Aspect::ALL {
+            let (mut own, others) = parts.into_iter().partition(|part| part.aspect == aspect);
+            parts = others;
+            if !own.is_empty() {
+                normalise(&mut own)?;
+                rankings.push(Ranking { aspect, answer: self.answer(&own, &query, &asked)? });
+            }
+        }
+        match rankings.is_empty() {
+            true => Err(Error::NoWeight),
+            false => Ok(rankings),
+        }
+    }
+
+    fn answer(&self, parts: &[QueryPart], query: &Query, asked: &[u32]) -> Result<Hits, Error> {
+        let Query { top, options, fusion, .. } = query;
+        let excluded: &[u32] = if query.keep_asked { &[] } else { asked };
+        let found = match *fusion {
+            Fusion::Rrf { k, depth } => {
+                ranks::fuse_ranks(parts, (k, depth), *top, excluded, options)
+            }
+            Fusion::Sum if options.exact => candidates::scan(parts, *top, excluded),
+            Fusion::Sum => candidates::propose(parts, *top, excluded, options),
         };
         let Found { fused, exact, looked_at } =
-            found.map_err(|source| Error::Vector { term: part_names(&parts), source })?;
+            found.map_err(|source| Error::Vector { term: part_names(parts), source })?;
         let hits = fused
             .into_iter()
             .map(|found| {
@@ -105,82 +144,95 @@ impl Collection {
                 Ok(Hit { id: found.id, score: found.score, receipt: found.receipt, item })
             })
             .collect::<Result<_, Error>>()?;
-        Ok(Hits { hits, exact, looked_at })
+        Ok(Hits { hits, exact, looked_at, fusion: *fusion })
     }
 
-    /// The parts of a query with their final weights, and the items that it names.
+    /// The parts of a query that have a weight, and the items that it names.
     fn resolve(&self, query: &Query) -> Result<(Vec<QueryPart<'_>>, Vec<u32>), Error> {
         if query.terms.is_empty() {
             return Err(Error::EmptyQuery);
         }
         let mut parts = Vec::new();
         let mut asked = Vec::new();
-        for term in &query.terms {
-            match term {
-                Term::Item(key) => {
-                    let id = self.id_of(key)?.ok_or_else(|| Error::NoSuchItem {
-                        key: key.clone(),
-                        collection: self.path().to_owned(),
-                    })?;
-                    asked.push(id);
-                    for modality in Modality::ALL {
-                        if let Some(embedding) = self.embedding(id, modality)? {
-                            parts.push(self.part(query, term, modality, || Ok(embedding))?);
-                        }
-                    }
+        for Weighted { term, weight } in &query.terms {
+            let named = match term {
+                Term::Item(key) => Some(self.named(key)?),
+                _ => None,
+            };
+            asked.extend(named);
+            for (aspect, of_aspect) in &query.weights {
+                let weight = weight * of_aspect;
+                if weight == 0.0 {
+                    continue;
                 }
-                Term::Text(words) => parts.push(self.part(query, term, Modality::Text, || {
-                    if words.trim().is_empty() {
-                        return Err(Error::EmptyText);
-                    }
-                    Ok(self.embed_text(words)?)
-                })?),
-                Term::Image(path) => parts.push(self.part(query, term, Modality::Image, || {
-                    let bytes =
-                        read_picture(path, &PictureLimits::default()).map_err(|source| {
-                            Error::Picture { name: path.display().to_string(), source }
-                        })?;
-                    self.embed_picture(&term.name(), &bytes)
-                })?),
-                Term::ImageBytes { name, bytes } => {
-                    parts.push(
-                        self.part(query, term, Modality::Image, || {
-                            self.embed_picture(name, bytes)
-                        })?,
-                    );
-                }
-                Term::Embedding { modality, embedding, .. } => {
-                    parts.push(self.part(query, term, *modality, || Ok(embedding.clone()))?);
+                if let Some(source) = self.source(query, term, named, *aspect)? {
+                    parts.push(QueryPart { term: term.name(), aspect: *aspect, weight, source });
                 }
             }
         }
-        let mut parts: Vec<QueryPart> = parts.into_iter().flatten().collect();
-        let total: f32 = parts.iter().map(|part| part.weight.abs()).sum();
-        if !(total.is_finite() && total > 0.0) {
-            return Err(Error::NoWeight);
-        }
-        parts.iter_mut().for_each(|part| part.weight /= total);
         Ok((parts, asked))
     }
 
-    /// A term in one modality; `None` where that has no weight, and then nothing is embedded.
-    fn part(
+    /// The item of a key.
+    fn named(&self, key: &str) -> Result<u32, Error> {
+        let collection = || self.path().to_owned();
+        let missing = || Error::NoSuchItem { key: key.to_owned(), collection: collection() };
+        self.id_of(key)?.ok_or_else(missing)
+    }
+
+    /// What a term asks for in an aspect, if it asks for anything there. `named` is the item that it names.
+    fn source(
         &self,
         query: &Query,
         term: &Term,
-        modality: Modality,
-        embed: impl FnOnce() -> Result<Embedding, Error>,
-    ) -> Result<Option<QueryPart<'_>>, Error> {
-        let weight = query.weights.iter().find(|(m, _)| *m == modality).map_or(1.0, |&(_, w)| w);
-        if weight == 0.0 {
-            return Ok(None);
-        }
-        let segment = self.segment(modality).ok_or_else(|| Error::NoVectors {
+        named: Option<u32>,
+        aspect: Aspect,
+    ) -> Result<Option<Source<'_>>, Error> {
+        let (modality, asked) = match (term, aspect) {
+            (Term::Words(words), Aspect::Words) => {
+                if words.trim().is_empty() {
+                    return Err(Error::EmptyText);
+                }
+                return Ok(Some(Source::Words(self.matches(words, query.spelling)?)));
+            }
+            (Term::Text(words), Aspect::Text) => {
+                if words.trim().is_empty() {
+                    return Err(Error::EmptyText);
+                }
+                self.has_vectors(term, Modality::Text)?;
+                (Modality::Text, self.embed_text(words)?)
+            }
+            (Term::Image(path), Aspect::Image) => {
+                self.has_vectors(term, Modality::Image)?;
+                let bytes = read_picture(path, &PictureLimits::default()).map_err(|source| {
+                    Error::Picture { name: path.display().to_string(), source }
+                })?;
+                (Modality::Image, self.embed_picture(&term.name(), &bytes)?)
+            }
+            (Term::ImageBytes { name, bytes }, Aspect::Image) => {
+                self.has_vectors(term, Modality::Image)?;
+                (Modality::Image, self.embed_picture(name, bytes)?)
+            }
+            (Term::Embedding { modality, embedding, .. }, aspect) if aspect == *modality => {
+                (*modality, embedding.clone())
+            }
+            (Term::Item(_), aspect) => {
+                let Some((id, modality)) = named.zip(aspect.modality()) else { return Ok(None) };
+                let Some(embedding) = self.embedding(id, modality)? else { return Ok(None) };
+                (modality, embedding)
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(Source::Vectors { asked, vectors: self.has_vectors(term, modality)? }))
+    }
+
+    /// The vectors that a term is compared with; asked for before anything is embedded.
+    fn has_vectors(&self, term: &Term, modality: Modality) -> Result<&Shelf, Error> {
+        self.vectors(modality).ok_or_else(|| Error::NoVectors {
             term: term.name(),
             modality,
             collection: self.path().to_owned(),
-        })?;
-        Ok(Some(QueryPart { term: term.name(), modality, weight, embedding: embed()?, segment }))
+        })
     }
 
     fn embed_picture(&self, name: &str, bytes: &[u8]) -> Result<Embedding, Error> {
@@ -201,6 +253,16 @@ fn named(name: &str, source: &PictureError) -> String {
         PictureError::Io { .. } | PictureError::NotAFile { .. } => source.to_string(),
         _ => format!("{name}: {source}"),
     }
+}
+
+/// Divides all weights by the sum of their absolute values.
+fn normalise(parts: &mut [QueryPart]) -> Result<(), Error> {
+    let total: f32 = parts.iter().map(|part| part.weight.abs()).sum();
+    if !(total.is_finite() && total > 0.0) {
+        return Err(Error::NoWeight);
+    }
+    parts.iter_mut().for_each(|part| part.weight /= total);
+    Ok(())
 }
 
 fn part_names(parts: &[QueryPart]) -> String {

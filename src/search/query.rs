@@ -1,10 +1,15 @@
 //! What is asked: terms of any modality, their weights, and how many hits.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use lookalike_index::SearchOptions;
 
+use super::algebra::{self, ExpressionError};
+use super::aspect::Aspect;
+use super::fusion::Fusion;
 use crate::encode::{Embedding, Modality};
+use crate::words::Spelling;
 
 /// A question to a collection, put together term by term.
 ///
@@ -15,13 +20,39 @@ use crate::encode::{Embedding, Modality};
 /// let query = Query::new().image("shoe.jpg").text("red leather").weight(Modality::Text, 2.0).top(5);
 /// # assert_eq!(query.limit(), 5);
 /// ```
+///
+/// Or written down, with signs and weights:
+///
+/// ```
+/// use lookalike::{Query, Term};
+///
+/// let query: Query = "\"red dress\" + item:SKU123 - 2:stripes".parse()?;
+/// assert_eq!(
+///     query.terms().collect::<Vec<_>>(),
+///     [
+///         (&Term::Text("red dress".into()), 1.0),
+///         (&Term::Item("SKU123".into()), 1.0),
+///         (&Term::Text("stripes".into()), -2.0),
+///     ]
+/// );
+/// # Ok::<(), lookalike::search::ExpressionError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Query {
-    pub(super) terms: Vec<Term>,
-    pub(super) weights: [(Modality, f32); 2],
+    pub(super) terms: Vec<Weighted>,
+    pub(super) weights: [(Aspect, f32); 3],
     pub(super) top: usize,
     pub(super) keep_asked: bool,
     pub(super) options: SearchOptions,
+    pub(super) fusion: Fusion,
+    pub(super) spelling: Spelling,
+}
+
+/// A term and what it counts for; negative for what the answer is to be unlike.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Weighted {
+    pub(super) term: Term,
+    pub(super) weight: f32,
 }
 
 /// One thing to be similar to.
@@ -30,6 +61,8 @@ pub struct Query {
 pub enum Term {
     /// Words, in any language that the text encoder reads.
     Text(String),
+    /// Words as they are written, whatever they mean.
+    Words(String),
     /// A picture's file.
     Image(PathBuf),
     /// A picture as a file holds it, with a name for the receipt.
@@ -57,16 +90,23 @@ impl Query {
     pub fn new() -> Self {
         Query {
             terms: Vec::new(),
-            weights: Modality::ALL.map(|modality| (modality, 1.0)),
+            weights: Aspect::ALL.map(|aspect| (aspect, 1.0)),
             top: 10,
             keep_asked: false,
             options: SearchOptions::default(),
+            fusion: Fusion::default(),
+            spelling: Spelling::default(),
         }
     }
 
     /// Similar in meaning to these words.
     pub fn text(self, words: impl Into<String>) -> Self {
         self.term(Term::Text(words.into()))
+    }
+
+    /// Having these words, or some of them.
+    pub fn words(self, words: impl Into<String>) -> Self {
+        self.term(Term::Words(words.into()))
     }
 
     /// Similar in looks to the picture in this file.
@@ -80,19 +120,68 @@ impl Query {
     }
 
     /// Similar to any kind of term.
-    pub fn term(mut self, term: Term) -> Self {
-        self.terms.push(term);
+    pub fn term(self, term: Term) -> Self {
+        self.weighted(term, 1.0)
+    }
+
+    /// Unlike any kind of term: its similarity is subtracted.
+    pub fn unlike(self, term: Term) -> Self {
+        self.weighted(term, -1.0)
+    }
+
+    /// Similar to a term that counts for more, or less, than others; unlike it where the weight is
+    /// negative. Weights are relative: all of them are divided by the sum of their absolute values.
+    pub fn weighted(mut self, term: Term, weight: f32) -> Self {
+        self.terms.push(Weighted { term, weight });
         self
     }
 
-    /// How much a modality counts, 1 unless said otherwise. Weights are relative: only their ratio
-    /// matters. A modality of weight 0 is not looked at; a negative one means *unlike*.
-    pub fn weight(mut self, modality: Modality, weight: f32) -> Self {
-        for (m, w) in &mut self.weights {
-            if *m == modality {
+    /// The terms of a written query, added to those that there are: `"red dress" + ./photo.jpg -
+    /// 2:stripes + item:SKU123 + words:cotton`.
+    ///
+    /// What stands between two signs is words to be similar to; a path (one that begins with `./`, `../`,
+    /// `/` or `~/`, or ends like a picture's name); or `text:`, `words:`, `image:` or `item:` with what
+    /// it names. A number and a colon before it say what it counts for. Quotes make anything words.
+    ///
+    /// Paths lead wherever they say: what strangers have written should not be read by this.
+    pub fn expression(mut self, expression: &str) -> Result<Self, ExpressionError> {
+        self.terms.extend(algebra::terms(expression)?);
+        Ok(self)
+    }
+
+    /// The terms, and what each counts for.
+    pub fn terms(&self) -> impl Iterator<Item = (&Term, f32)> {
+        self.terms.iter().map(|Weighted { term, weight }| (term, *weight))
+    }
+
+    /// How much a modality, or the words, count, 1 unless said otherwise; multiplied with the weights of
+    /// the terms. Weights are relative: only their ratio matters. An aspect of weight 0 is not looked
+    /// at; a negative one means *unlike*.
+    pub fn weight(mut self, aspect: impl Into<Aspect>, weight: f32) -> Self {
+        let aspect = aspect.into();
+        for (a, w) in &mut self.weights {
+            if *a == aspect {
                 *w = weight;
             }
         }
+        self
+    }
+
+    /// What of each part is summed into the score: its value, unless said otherwise.
+    pub fn fusion(mut self, fusion: Fusion) -> Self {
+        self.fusion = fusion;
+        self
+    }
+
+    /// Takes a word that no item has for the nearest ones that there are.
+    pub fn forgive_typos(mut self, forgive: bool) -> Self {
+        self.spelling.typos = forgive;
+        self
+    }
+
+    /// Takes the last word for the beginning of one, as in a box that is being typed into.
+    pub fn as_you_type(mut self, unfinished: bool) -> Self {
+        self.spelling.as_you_type = unfinished;
         self
     }
 
@@ -140,6 +229,15 @@ impl Default for Query {
     }
 }
 
+impl FromStr for Query {
+    type Err = ExpressionError;
+
+    /// A query of the terms that are [written](Query::expression).
+    fn from_str(expression: &str) -> Result<Self, Self::Err> {
+        Query::new().expression(expression)
+    }
+}
+
 impl Term {
     /// What a receipt calls it.
     pub fn name(&self) -> String {
@@ -149,6 +247,7 @@ impl Term {
                 Some(name) => name.to_string_lossy().into_owned(),
                 None => path.display().to_string(),
             },
+            Term::Words(words) => format!("words:\"{words}\""),
             Term::Item(key) => format!("item:{key}"),
             Term::ImageBytes { name, .. } | Term::Embedding { name, .. } => name.clone(),
         }

@@ -126,6 +126,11 @@ impl<B: AsRef<[u8]>> Segment<B> {
         self.section(&self.layout.label)
     }
 
+    /// Where it lies; `(in memory)` where that is no file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The size of the file in bytes.
     pub fn size(&self) -> usize {
         self.bytes.as_ref().len()
@@ -196,7 +201,7 @@ impl<B: AsRef<[u8]>> Segment<B> {
         &self.bytes.as_ref()[range.clone()]
     }
 
-    fn vectors(&self) -> Vectors<'_> {
+    pub(crate) fn vectors(&self) -> Vectors<'_> {
         let components = self.section(&self.layout.vectors);
         let ids = self.section(&self.layout.ids);
         Vectors::new(ids, self.layout.dimension, self.layout.precision, components)

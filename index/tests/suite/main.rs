@@ -4,4 +4,5 @@ mod conformance;
 mod damage;
 mod graph;
 mod naive;
+mod shelf;
 mod writing;

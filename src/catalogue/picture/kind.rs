@@ -35,7 +35,7 @@ impl fmt::Display for Kind {
 
 impl Kind {
     /// The format of `bytes`, or an error that names what they are instead.
-    pub(super) fn of(bytes: &[u8]) -> Result<Kind, PictureError> {
+    pub(in crate::catalogue) fn of(bytes: &[u8]) -> Result<Kind, PictureError> {
         match bytes {
             [0xFF, 0xD8, 0xFF, ..] => Ok(Kind::Jpeg),
             [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1A, b'\n', ..] => Ok(Kind::Png),
@@ -46,6 +46,17 @@ impl Kind {
                 Ok(Kind::Bmp)
             }
             _ => Err(foreign(bytes)),
+        }
+    }
+
+    /// What its files' names end with.
+    pub(in crate::catalogue) fn extension(self) -> &'static str {
+        match self {
+            Kind::Jpeg => "jpg",
+            Kind::Png => "png",
+            Kind::WebP => "webp",
+            Kind::Gif => "gif",
+            Kind::Bmp => "bmp",
         }
     }
 

@@ -1,6 +1,7 @@
 //! Embeddings, and refusals to embed, by encoder and content.
 
-use rocksdb::IteratorMode;
+use rocksdb::{IteratorMode, ReadOptions};
+use sha2::{Digest, Sha256};
 
 use super::{CACHE, Store};
 use crate::collection::Error;
@@ -8,6 +9,11 @@ use crate::encode::Fingerprint;
 
 /// SHA-256 of a picture's bytes or of a sentence.
 pub(in crate::collection) type ContentHash = [u8; 32];
+
+/// The hash under which an input is remembered.
+pub(in crate::collection) fn hash(bytes: &[u8]) -> ContentHash {
+    Sha256::digest(bytes).into()
+}
 
 /// What the cache knows of an input that an encoder has seen before.
 pub(in crate::collection) enum Cached {
@@ -78,6 +84,29 @@ impl Store {
             Cached::Refused(reason) => [&[1], reason.as_bytes()].concat(),
         };
         self.put(CACHE, &cache_key(encoder, content), &value)
+    }
+
+    /// Forgets the entries for which `keep` is not true: of an encoder, of an input, a refusal or not.
+    /// Returns how many they were.
+    pub(in crate::collection) fn retain_cached(
+        &self,
+        keep: impl Fn(&[u8; 32], &ContentHash, bool) -> bool,
+    ) -> Result<u64, Error> {
+        let cache = self.family(CACHE)?;
+        let mut forgotten = 0;
+        for row in self.rows(CACHE, ReadOptions::default())? {
+            let (key, value) = row?;
+            let parts = key.as_chunks::<32>();
+            let kept = match parts {
+                ([encoder, content], []) => keep(encoder, content, value.first() == Some(&1)),
+                _ => false,
+            };
+            if !kept {
+                self.db.delete_cf(cache, &key).map_err(|e| self.failed(e))?;
+                forgotten += 1;
+            }
+        }
+        Ok(forgotten)
     }
 
     /// How many entries the cache holds, each looked at.

@@ -4,7 +4,7 @@ use rocksdb::{IteratorMode, WriteBatch, WriteOptions};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{CURRENT, ITEMS, SETTINGS, Store, WRITING};
+use super::{CURRENT, FORMAT, FORMAT_VERSION, ITEMS, SETTINGS, Store, WRITING};
 use crate::collection::Error;
 
 impl Store {
@@ -18,6 +18,7 @@ impl Store {
         let mut batch = WriteBatch::default();
         let settings = self.family(SETTINGS)?;
         batch.put_cf(settings, CURRENT, self.encode(manifest)?);
+        batch.put_cf(settings, FORMAT, self.encode(&FORMAT_VERSION)?);
         batch.delete_cf(settings, WRITING);
         let mut durable = WriteOptions::default();
         durable.set_sync(true);
@@ -48,6 +49,7 @@ impl Store {
                 self.db.delete_cf(items, &key).map_err(|e| self.failed(e))?;
             }
         }
+        self.sweep_postings(generation)?;
         self.drop_ledgers(generation, u32::MAX)
     }
 }

@@ -6,18 +6,25 @@
 //! left behind is of a generation that nobody reads; the next writer sweeps it away.
 
 mod cache;
+mod dead;
 mod generations;
+mod interactions;
 mod items;
 mod ledger;
+mod postings;
 
 use std::path::{Path, PathBuf};
 
-use rocksdb::{BlockBasedOptions, Cache, ColumnFamilyDescriptor, DB, DBCompressionType, Options};
+use rocksdb::{
+    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType,
+    DBPinnableSlice, IteratorMode, Options, ReadOptions,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Error;
-pub(super) use cache::{Cached, ContentHash};
+use super::trust::Checked;
+pub(super) use cache::{Cached, ContentHash, hash};
 
 /// Items by `(id, generation)`; an empty value says that the item is gone.
 const ITEMS: &str = "items";
@@ -29,15 +36,31 @@ const CACHE: &str = "cache";
 const LEDGER: &str = "ledger";
 /// Single values: see the constants below.
 const SETTINGS: &str = "settings";
+/// The tables that every store has had from the beginning.
 const FAMILIES: [&str; 5] = [ITEMS, KEYS, CACHE, LEDGER, SETTINGS];
+
+/// Which items have which values, by `(field, block of ids, generation)`.
+const POSTINGS: &str = "postings";
+/// Which rows of which file of vectors are dead, by `(file, generation)`.
+const DEAD: &str = "dead";
+/// Who took what, and what of that could not be used.
+const INTERACTIONS: &str = "interactions";
+/// The tables that came later. A store that was made before one of them reads as if it were empty; it is
+/// made when the store is next opened for writing. A new table is added here and needs nothing else.
+const LATER: [&str; 3] = [POSTINGS, DEAD, INTERACTIONS];
 
 const FORMAT: &[u8] = b"format";
 const CURRENT: &[u8] = b"current";
 const NEXT_ID: &[u8] = b"next-id";
 const WRITING: &[u8] = b"writing";
+const CHECKED: &[u8] = b"checked";
 
-/// The version of everything in the store: key layouts and values.
-pub(super) const FORMAT_VERSION: u32 = 1;
+/// The version of everything in the store: key layouts and values. From 2 on a modality may have several
+/// segments, and some of their vectors may be dead: a program that knows of neither would find too much.
+pub(super) const FORMAT_VERSION: u32 = 2;
+
+/// A key and its value, as RocksDB hands them over.
+type Pair = (Box<[u8]>, Box<[u8]>);
 
 /// The database of one collection.
 pub(super) struct Store {
@@ -51,8 +74,8 @@ impl Store {
         let mut options = options();
         options.create_if_missing(true);
         options.create_missing_column_families(true);
-        let db =
-            DB::open_cf_descriptors(&options, path, families()).map_err(|e| failed(path, e))?;
+        let db = DB::open_cf_descriptors(&options, path, families(&LATER))
+            .map_err(|e| failed(path, e))?;
         let store = Store { db, path: path.to_owned() };
         match store.format()? {
             None => store.put_setting(FORMAT, &FORMAT_VERSION)?,
@@ -63,7 +86,10 @@ impl Store {
 
     /// Opens what stands published now; a writer may go on beside it.
     pub(super) fn open_for_reading(path: &Path) -> Result<Self, Error> {
-        let db = DB::open_cf_descriptors_read_only(&options(), path, families(), false)
+        let made = DB::list_cf(&options(), path).unwrap_or_default();
+        let later: Vec<&str> =
+            LATER.into_iter().filter(|&name| made.iter().any(|other| other == name)).collect();
+        let db = DB::open_cf_descriptors_read_only(&options(), path, families(&later), false)
             .map_err(|e| if is_unfinished(path) { unpublished(path) } else { failed(path, e) })?;
         let store = Store { db, path: path.to_owned() };
         let version = store.format()?.ok_or_else(|| unpublished(path))?;
@@ -87,26 +113,61 @@ impl Store {
 
     /// Moves everything from the log into sorted files, so that the next open has nothing to replay.
     pub(super) fn settle(&self) -> Result<(), Error> {
-        for family in FAMILIES {
+        for family in FAMILIES.into_iter().chain(LATER) {
             self.db.flush_cf(self.family(family)?).map_err(|e| self.failed(e))?;
         }
         Ok(())
     }
 
-    fn family(&self, name: &str) -> Result<&rocksdb::ColumnFamily, Error> {
+    /// Has the database rewrite its files without what was deleted.
+    pub(super) fn compact(&self) -> Result<(), Error> {
+        self.settle()?;
+        for family in FAMILIES.into_iter().chain(LATER) {
+            self.db.compact_range_cf(self.family(family)?, None::<&[u8]>, None::<&[u8]>);
+        }
+        Ok(())
+    }
+
+    /// Files of vectors that a run has found sound.
+    pub(super) fn checked(&self) -> Result<Checked, Error> {
+        Ok(self.setting(CHECKED)?.unwrap_or_default())
+    }
+
+    pub(super) fn put_checked(&self, checked: &Checked) -> Result<(), Error> {
+        self.put_setting(CHECKED, checked)
+    }
+
+    fn family(&self, name: &str) -> Result<&ColumnFamily, Error> {
         self.db.cf_handle(name).ok_or_else(|| self.damaged("a table is missing"))
     }
 
-    fn get(&self, family: &str, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
-        self.db.get_cf(self.family(family)?, key).map_err(|e| self.failed(e))
+    /// The table to read from; `None` where it is a later one that this store does not have yet.
+    fn readable(&self, name: &str) -> Result<Option<&ColumnFamily>, Error> {
+        match self.db.cf_handle(name) {
+            None if LATER.contains(&name) => Ok(None),
+            _ => self.family(name).map(Some),
+        }
     }
 
-    fn get_pinned(
+    /// The rows of a table within the bounds that `options` set, by ascending key.
+    fn rows(
         &self,
         family: &str,
-        key: &[u8],
-    ) -> Result<Option<rocksdb::DBPinnableSlice<'_>>, Error> {
-        self.db.get_pinned_cf(self.family(family)?, key).map_err(|e| self.failed(e))
+        options: ReadOptions,
+    ) -> Result<impl Iterator<Item = Result<Pair, Error>> + use<'_>, Error> {
+        let table = self.readable(family)?;
+        let rows = table.map(|table| self.db.iterator_cf_opt(table, options, IteratorMode::Start));
+        Ok(rows.into_iter().flatten().map(|row| row.map_err(|e| self.failed(e))))
+    }
+
+    fn get(&self, family: &str, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        let Some(table) = self.readable(family)? else { return Ok(None) };
+        self.db.get_cf(table, key).map_err(|e| self.failed(e))
+    }
+
+    fn get_pinned(&self, family: &str, key: &[u8]) -> Result<Option<DBPinnableSlice<'_>>, Error> {
+        let Some(table) = self.readable(family)? else { return Ok(None) };
+        self.db.get_pinned_cf(table, key).map_err(|e| self.failed(e))
     }
 
     fn put(&self, family: &str, key: &[u8], value: &[u8]) -> Result<(), Error> {
@@ -192,8 +253,8 @@ fn options() -> Options {
     options
 }
 
-fn families() -> impl Iterator<Item = ColumnFamilyDescriptor> {
-    FAMILIES.into_iter().map(|name| {
+fn families(later: &[&'static str]) -> impl Iterator<Item = ColumnFamilyDescriptor> {
+    FAMILIES.into_iter().chain(later.iter().copied()).map(|name| {
         let mut options = Options::default();
         let mut blocks = BlockBasedOptions::default();
         // The default grows with the number of column families; ours are read once each, mostly.
@@ -209,4 +270,39 @@ fn families() -> impl Iterator<Item = ColumnFamilyDescriptor> {
         });
         ColumnFamilyDescriptor::new(name, options)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_from_before_a_table_reads_it_as_empty_and_gets_it_when_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("store");
+        let mut options = options();
+        options.create_if_missing(true);
+        options.create_missing_column_families(true);
+        let old = DB::open_cf_descriptors(&options, &path, families(&[])).unwrap();
+        old.put_cf(old.cf_handle(SETTINGS).unwrap(), FORMAT, b"1").unwrap();
+        drop(old);
+
+        let store = Store::open_for_reading(&path).unwrap();
+        for table in LATER {
+            assert!(store.get(table, b"key").unwrap().is_none());
+            assert_eq!(store.rows(table, ReadOptions::default()).unwrap().count(), 0);
+        }
+        assert!(store.db.cf_handle(LATER[0]).is_none(), "the test made what should be lacking");
+        drop(store);
+
+        let store = Store::open_for_writing(&path).unwrap();
+        LATER.into_iter().for_each(|table| store.put(table, b"key", b"value").unwrap());
+        store.settle().unwrap();
+        drop(store);
+        let store = Store::open_for_reading(&path).unwrap();
+        for table in LATER {
+            assert_eq!(store.get(table, b"key").unwrap().as_deref(), Some(&b"value"[..]));
+            assert_eq!(store.rows(table, ReadOptions::default()).unwrap().count(), 1);
+        }
+    }
 }

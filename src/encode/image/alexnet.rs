@@ -12,7 +12,7 @@ use candle_core::Device;
 
 use super::conv::{Activation, Conv};
 use super::encoder::{Known, Network, Tap};
-use super::geometry::{Geometry, Padding};
+use super::geometry::{Kernel, Padding};
 use super::loader::Loader;
 use super::maps::Maps;
 use super::pool;
@@ -40,7 +40,7 @@ impl AlexNet {
         // It has no batch norms, so their epsilon plays no part.
         let loader = Loader::new(weights, 0.0, device);
         let conv = |number, shape, kernel, stride, zeros| {
-            let geometry = Geometry::square(kernel, stride, Padding::Each(zeros));
+            let geometry = Kernel::square(kernel, stride, Padding::Each(zeros));
             loader.biased(&format!("features.{number}"), shape, geometry, Activation::Relu)
         };
         let convs = [
@@ -61,7 +61,7 @@ impl AlexNet {
 
 impl Network for AlexNet {
     fn forward(&self, x: &Maps, tap: &mut Tap<'_>) -> candle_core::Result<Maps> {
-        let halving = Geometry::square(3, 2, Padding::Each(0));
+        let halving = Kernel::square(3, 2, Padding::Each(0));
         let mut halved = |x: Maps, name| {
             let x = pool::largest(&x, &halving)?;
             tap(name, &x);

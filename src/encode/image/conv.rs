@@ -11,7 +11,7 @@ use candle_core::{Device, Result, Tensor};
 
 use super::dense::Dense;
 use super::depthwise::Depthwise;
-use super::geometry::Geometry;
+use super::geometry::Kernel;
 use super::maps::Maps;
 use super::winograd::Winograd;
 
@@ -48,7 +48,7 @@ pub(super) struct Folded {
     pub(super) weight: Vec<f32>,
     pub(super) bias: Vec<f32>,
     pub(super) depthwise: bool,
-    pub(super) geometry: Geometry,
+    pub(super) geometry: Kernel,
     pub(super) activation: Activation,
 }
 
@@ -113,7 +113,7 @@ pub(super) struct OnDevice {
     /// As maps of one place.
     bias: Tensor,
     groups: usize,
-    geometry: Geometry,
+    geometry: Kernel,
     activation: Activation,
 }
 
@@ -133,7 +133,7 @@ impl OnDevice {
     }
 
     fn forward(&self, x: &Maps, residual: Option<&Maps>) -> Result<Maps> {
-        let Geometry { down, across } = self.geometry;
+        let Kernel { down, across } = self.geometry;
         let Some(tensor) = x.tensor() else { candle_core::bail!("maps of a CPU") };
         let ((top, bottom), (left, right)) = (down.zeros(x.rows), across.zeros(x.columns));
         let tensor = tensor.pad_with_zeros(2, top, bottom)?.pad_with_zeros(3, left, right)?;
@@ -165,7 +165,7 @@ fn strided(
 
 #[cfg(test)]
 mod tests {
-    use super::super::geometry::{Axis, Padding};
+    use super::super::geometry::{Geometry, Padding};
     use super::super::maps::Arena;
     use super::*;
 
@@ -174,7 +174,7 @@ mod tests {
     }
 
     /// A convolution of these inputs to these outputs; one input means depthwise.
-    fn folded(inputs: usize, outputs: usize, geometry: Geometry) -> Folded {
+    fn folded(inputs: usize, outputs: usize, geometry: Kernel) -> Folded {
         let taps = geometry.down.kernel * geometry.across.kernel;
         Folded {
             weight: ramp(outputs * inputs * taps, 0.02),
@@ -225,7 +225,7 @@ mod tests {
     fn equals_candles() {
         for padding in [Padding::Each(0), Padding::Each(1), Padding::Each(3), Padding::Same] {
             for (kernel, stride) in [(1, 1), (1, 2), (3, 1), (3, 2), (5, 1), (5, 2), (7, 2)] {
-                let geometry = Geometry::square(kernel, stride, padding);
+                let geometry = Kernel::square(kernel, stride, padding);
                 for (rows, columns) in [(8, 8), (7, 9), (12, 7)] {
                     let (x, planes) = both(3, 4, rows, columns);
                     let (out_rows, out_columns) = geometry.outputs(rows, columns);
@@ -251,7 +251,7 @@ mod tests {
     #[test]
     fn transformed_equals_candles() {
         for padding in [Padding::Each(0), Padding::Each(1), Padding::Same] {
-            let geometry = Geometry::square(3, 1, padding);
+            let geometry = Kernel::square(3, 1, padding);
             for (rows, columns) in [(8, 8), (7, 9), (30, 6)] {
                 let (x, planes) = both(3, 32, rows, columns);
                 let (out_rows, out_columns) = geometry.outputs(rows, columns);
@@ -279,7 +279,7 @@ mod tests {
     fn depthwise_equals_candles() {
         for padding in [Padding::Each(0), Padding::Each(1), Padding::Same] {
             for (kernel, stride) in [(3, 1), (3, 2), (5, 1), (5, 2)] {
-                let geometry = Geometry::square(kernel, stride, padding);
+                let geometry = Kernel::square(kernel, stride, padding);
                 for (rows, columns, channels) in [(8, 8, 32), (7, 9, 16), (12, 7, 21)] {
                     let (x, planes) = both(2, channels, rows, columns);
                     let ours = Conv::new(folded(1, channels, geometry), &Device::Cpu).unwrap();
@@ -295,9 +295,10 @@ mod tests {
     /// Kernels that are wider than tall and the other way round, with padding along one axis only.
     #[test]
     fn flat_kernels_equal_candles() {
-        let axis = |kernel: usize| Axis { kernel, stride: 1, padding: Padding::Each(kernel / 2) };
+        let axis =
+            |kernel: usize| Geometry { kernel, stride: 1, padding: Padding::Each(kernel / 2) };
         for (down, across) in [(1, 7), (7, 1), (3, 1), (1, 3)] {
-            let geometry = Geometry { down: axis(down), across: axis(across) };
+            let geometry = Kernel { down: axis(down), across: axis(across) };
             let (x, planes) = both(2, 4, 9, 17);
             let ours = Conv::new(folded(4, 33, geometry), &Device::Cpu).unwrap();
             let candles = OnDevice::new(folded(4, 33, geometry), &Device::Cpu).unwrap();
@@ -309,7 +310,7 @@ mod tests {
 
     #[test]
     fn what_is_not_a_number_stays_so() {
-        let point = Geometry::square(1, 1, Padding::Same);
+        let point = Kernel::square(1, 1, Padding::Same);
         let nan = Tensor::full(f32::NAN, (1, 2, 1, 1), &Device::Cpu).unwrap();
         let x = places(&Maps::of_tensor(nan).unwrap());
         let (residual, _) = both(1, 2, 1, 1);

@@ -15,9 +15,9 @@ use candle_core::Result;
 
 use super::conv::Folded;
 use super::frame::{Block, framed};
-use super::geometry::Geometry;
+use super::geometry::Kernel;
 use super::maps::Maps;
-use crate::encode::kernels::{Ending, Grid, Isa, Onto, Panels, Rows, Steps, multiply_grid};
+use crate::encode::kernels::{Base, Ending, Grid, Isa, Panels, Rows, Steps, multiply_grid};
 
 /// Bytes of input and output that a block may touch: half of a second cache of 1 MB.
 const BLOCK_BYTES: usize = 1 << 19;
@@ -32,7 +32,7 @@ pub(super) struct Dense {
     kernel: Vec<Panels>,
     inputs: usize,
     outputs: usize,
-    geometry: Geometry,
+    geometry: Kernel,
     bounds: (f32, f32),
 }
 
@@ -78,7 +78,7 @@ impl Dense {
         for block in Block::cut(x.pictures, rows, self.rows_of_block(columns)) {
             let start = (block.picture * rows + block.first) * row;
             let size = block.pictures * block.rows * row;
-            let onto = residual.map_or(Onto::Nothing, |all| Onto::Rows(&all[start..start + size]));
+            let onto = residual.map_or(Base::Nothing, |all| Base::Rows(&all[start..start + size]));
             let out = &mut y.places_mut()?[start..start + size];
             self.sum(x, block, columns, onto, out)?;
         }
@@ -98,10 +98,10 @@ impl Dense {
         x: &Maps,
         block: Block,
         columns: usize,
-        onto: Onto<'_>,
+        onto: Base<'_>,
         out: &mut [f32],
     ) -> Result<()> {
-        let Geometry { down, across } = self.geometry;
+        let Kernel { down, across } = self.geometry;
         let padded = down.zeros(x.rows) != (0, 0) || across.zeros(x.columns) != (0, 0);
         let frame;
         // The input that the block looks at, and how far apart its pictures, rows and places are.
@@ -124,7 +124,7 @@ impl Dense {
         let last = self.kernel.len() - 1;
         for (at, panels) in self.kernel.iter().enumerate() {
             let grid = Grid::new(&input[at * row..], pictures, rows, columns, length);
-            let onto = if at == 0 { onto } else { Onto::Written };
+            let onto = if at == 0 { onto } else { Base::Written };
             let ending = match at == last {
                 true => Ending { onto, low, high },
                 false => Ending { onto, ..Ending::PLAIN },

@@ -3,7 +3,7 @@
 use candle_core::Result;
 
 use super::conv::Folded;
-use super::geometry::Geometry;
+use super::geometry::Kernel;
 use super::maps::Maps;
 use crate::encode::kernels::{Isa, Line, depthwise};
 
@@ -13,7 +13,7 @@ pub(super) struct Depthwise {
     /// All channels of one tap after those of the tap before.
     weight: Vec<f32>,
     bias: Vec<f32>,
-    geometry: Geometry,
+    geometry: Kernel,
     bounds: (f32, f32),
 }
 
@@ -36,7 +36,7 @@ impl Depthwise {
         if x.channels != channels {
             candle_core::bail!("{} channels where {channels} were expected", x.channels);
         }
-        let Geometry { down, across } = self.geometry;
+        let Kernel { down, across } = self.geometry;
         let (rows, columns) = self.geometry.outputs(x.rows, x.columns);
         let columns: Vec<_> = (0..columns).map(|at| across.taps(at, x.columns)).collect();
         let mut y = x.unwritten(rows, columns.len(), channels)?;

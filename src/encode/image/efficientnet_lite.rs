@@ -13,7 +13,7 @@ use candle_core::Device;
 
 use super::conv::{Activation, Conv};
 use super::encoder::{Known, Network, Tap};
-use super::geometry::{Geometry, Padding};
+use super::geometry::{Kernel, Padding};
 use super::loader::{Loader, Names};
 use super::maps::Maps;
 use super::pool;
@@ -85,7 +85,7 @@ impl EfficientNetLite0 {
     fn load(weights: &Weights, device: &Device) -> Result<Self, Error> {
         let layout = Layout::of(weights).unwrap_or(Layout::TensorFlowPort);
         let loader = Loader::new(weights, EPSILON, device);
-        let first = Geometry::square(3, 2, Padding::Same);
+        let first = Kernel::square(3, 2, Padding::Same);
         let stem = loader.conv(&layout.stem(), (3, 32), first, Activation::Relu6)?;
         let mut inputs = 32;
         let mut number = 0;
@@ -108,7 +108,7 @@ impl EfficientNetLite0 {
     }
 }
 
-const POINT: Geometry = Geometry::square(1, 1, Padding::Same);
+const POINT: Kernel = Kernel::square(1, 1, Padding::Same);
 
 impl Network for EfficientNetLite0 {
     fn forward(&self, x: &Maps, tap: &mut Tap<'_>) -> candle_core::Result<Maps> {
@@ -151,7 +151,7 @@ impl Block {
         let widen = (stage.widening > 1)
             .then(|| loader.conv(&names(Part::Widen), (inputs, middle), POINT, relu6))
             .transpose()?;
-        let around = Geometry::square(stage.kernel, stride, Padding::Same);
+        let around = Kernel::square(stage.kernel, stride, Padding::Same);
         Ok(Block {
             widen,
             depthwise: loader.depthwise(&names(Part::Depthwise), middle, around, relu6)?,

@@ -4,14 +4,14 @@ use std::ops::Range;
 
 use candle_core::Result;
 
-use super::geometry::Geometry;
+use super::geometry::Kernel;
 use super::maps::{Buffer, Maps};
 
 /// Copies some pictures' `rows`, counted from the first row of padding, with `columns` places each, the
 /// first ones on padding. What lies beyond the picture is zero.
 pub(super) fn framed(
     x: &Maps,
-    geometry: &Geometry,
+    geometry: &Kernel,
     pictures: Range<usize>,
     rows: Range<usize>,
     columns: usize,

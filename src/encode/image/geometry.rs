@@ -2,22 +2,25 @@
 
 /// How a kernel moves over a picture.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Geometry {
-    pub(super) down: Axis,
-    pub(super) across: Axis,
+pub(super) struct Kernel {
+    pub(super) down: Geometry,
+    pub(super) across: Geometry,
 }
 
-/// The same along one axis.
+/// The same along one axis, or along both of a square kernel.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Axis {
-    pub(super) kernel: usize,
-    pub(super) stride: usize,
-    pub(super) padding: Padding,
+pub struct Geometry {
+    /// Taps of the kernel.
+    pub kernel: usize,
+    /// Steps between outputs.
+    pub stride: usize,
+    /// What surrounds the input.
+    pub padding: Padding,
 }
 
 /// How many zeros surround the input.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Padding {
+pub enum Padding {
     /// As many on both sides.
     Each(usize),
     /// TensorFlow's rule: as many as it takes for `ceil(input / stride)` outputs, the odd one below
@@ -25,11 +28,11 @@ pub(super) enum Padding {
     Same,
 }
 
-impl Geometry {
+impl Kernel {
     /// The same along both axes.
     pub(super) const fn square(kernel: usize, stride: usize, padding: Padding) -> Self {
-        let axis = Axis { kernel, stride, padding };
-        Geometry { down: axis, across: axis }
+        let axis = Geometry { kernel, stride, padding };
+        Kernel { down: axis, across: axis }
     }
 
     /// Rows and columns that come of so many.
@@ -38,9 +41,9 @@ impl Geometry {
     }
 }
 
-impl Axis {
+impl Geometry {
     /// Zeros before the first input, and the number of outputs.
-    pub(super) fn along(&self, input: usize) -> (usize, usize) {
+    pub fn along(&self, input: usize) -> (usize, usize) {
         match self.padding {
             Padding::Each(zeros) => {
                 (zeros, ((input + 2 * zeros).saturating_sub(self.kernel)) / self.stride + 1)
@@ -79,7 +82,7 @@ mod tests {
 
     #[test]
     fn same_padding_puts_the_odd_zero_last() {
-        let axis = |kernel| Axis { kernel, stride: 2, padding: Padding::Same };
+        let axis = |kernel| Geometry { kernel, stride: 2, padding: Padding::Same };
         assert_eq!(axis(3).along(224), (0, 112));
         assert_eq!(axis(3).zeros(224), (0, 1));
         assert_eq!(axis(3).along(7), (1, 4));
@@ -89,7 +92,7 @@ mod tests {
 
     #[test]
     fn taps_on_padding_are_left_out() {
-        let axis = Axis { kernel: 3, stride: 2, padding: Padding::Each(1) };
+        let axis = Geometry { kernel: 3, stride: 2, padding: Padding::Each(1) };
         assert_eq!(axis.along(4), (1, 2));
         assert_eq!(axis.taps(0, 4), (1..3, 0));
         assert_eq!(axis.taps(1, 4), (0..3, 1));

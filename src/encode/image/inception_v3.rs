@@ -15,7 +15,7 @@ use candle_core::{Device, Result as Computed};
 
 use super::conv::{Activation, Conv};
 use super::encoder::{Known, Network, Tap};
-use super::geometry::{Axis, Geometry, Padding};
+use super::geometry::{Geometry, Kernel, Padding};
 use super::loader::{Loader, Names};
 use super::maps::Maps;
 use super::pool;
@@ -50,8 +50,8 @@ pub(super) const KNOWN: Known = Known {
 const EPSILON: f64 = 1e-3;
 
 /// Halves what it pools, without padding.
-const HALVING: Geometry = Geometry::square(3, 2, Padding::Each(0));
-const AROUND: Geometry = Geometry::square(3, 1, Padding::Each(1));
+const HALVING: Kernel = Kernel::square(3, 2, Padding::Each(0));
+const AROUND: Kernel = Kernel::square(3, 1, Padding::Each(1));
 
 /// A part of a branch, as the tables below tell it.
 enum Part {
@@ -167,7 +167,7 @@ impl InceptionV3 {
     fn load(weights: &Weights, device: &Device) -> Result<Self, Error> {
         let loader = &Loader::new(weights, EPSILON, device);
         let stem = |name, shape, geometry| conv(loader, name, shape, geometry);
-        let within = |kernel| Geometry::square(kernel, 1, Padding::Each(0));
+        let within = |kernel| Kernel::square(kernel, 1, Padding::Each(0));
         let stem = [
             stem("Conv2d_1a_3x3", (3, 32), HALVING)?,
             stem("Conv2d_2a_3x3", (32, 32), within(3))?,
@@ -287,16 +287,16 @@ impl Step {
 }
 
 /// A kernel with as many zeros around as it takes to keep the size.
-fn keeping((rows, columns): (usize, usize)) -> Geometry {
-    let axis = |kernel: usize| Axis { kernel, stride: 1, padding: Padding::Each(kernel / 2) };
-    Geometry { down: axis(rows), across: axis(columns) }
+fn keeping((rows, columns): (usize, usize)) -> Kernel {
+    let axis = |kernel: usize| Geometry { kernel, stride: 1, padding: Padding::Each(kernel / 2) };
+    Kernel { down: axis(rows), across: axis(columns) }
 }
 
 fn conv(
     loader: &Loader<'_>,
     name: &str,
     shape: (usize, usize),
-    geometry: Geometry,
+    geometry: Kernel,
 ) -> Result<Conv, Error> {
     let names = Names { conv: format!("{name}.conv"), norm: format!("{name}.bn") };
     loader.conv(&names, shape, geometry, Activation::Relu)

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use candle_core::Device;
 
 use super::conv::{Activation, Conv, Folded, Norm};
-use super::geometry::{Geometry, Padding};
+use super::geometry::{Kernel, Padding};
 use crate::encode::{Error, Weights};
 
 /// The names of a convolution's weight, and of its batch norm without `.weight` and the like.
@@ -37,7 +37,7 @@ impl<'a> Loader<'a> {
         &self,
         names: &Names,
         (inputs, outputs): (usize, usize),
-        geometry: Geometry,
+        geometry: Kernel,
         activation: Activation,
     ) -> Result<Conv, Error> {
         self.normed(names, (inputs, outputs), false, geometry, activation)
@@ -48,7 +48,7 @@ impl<'a> Loader<'a> {
         &self,
         names: &Names,
         channels: usize,
-        geometry: Geometry,
+        geometry: Kernel,
         activation: Activation,
     ) -> Result<Conv, Error> {
         self.normed(names, (1, channels), true, geometry, activation)
@@ -59,7 +59,7 @@ impl<'a> Loader<'a> {
         &self,
         name: &str,
         (inputs, outputs): (usize, usize),
-        geometry: Geometry,
+        geometry: Kernel,
         activation: Activation,
     ) -> Result<Conv, Error> {
         let kernel = (geometry.down.kernel, geometry.across.kernel);
@@ -74,7 +74,7 @@ impl<'a> Loader<'a> {
         side: usize,
         activation: Activation,
     ) -> Result<Conv, Error> {
-        let geometry = Geometry::square(side, 1, Padding::Each(0));
+        let geometry = Kernel::square(side, 1, Padding::Each(0));
         self.with_bias(name, &[outputs, inputs * side * side], geometry, activation)
     }
 
@@ -82,7 +82,7 @@ impl<'a> Loader<'a> {
         &self,
         name: &str,
         shape: &[usize],
-        geometry: Geometry,
+        geometry: Kernel,
         activation: Activation,
     ) -> Result<Conv, Error> {
         let weight = self.read(format!("{name}.weight"), shape)?;
@@ -96,7 +96,7 @@ impl<'a> Loader<'a> {
         names: &Names,
         (inputs, outputs): (usize, usize),
         depthwise: bool,
-        geometry: Geometry,
+        geometry: Kernel,
         activation: Activation,
     ) -> Result<Conv, Error> {
         let kernel = (geometry.down.kernel, geometry.across.kernel);

@@ -11,7 +11,7 @@ use candle_core::Device;
 
 use super::conv::{Activation, Conv};
 use super::encoder::{Known, Network, Tap};
-use super::geometry::{Geometry, Padding};
+use super::geometry::{Kernel, Padding};
 use super::loader::{Loader, Names};
 use super::maps::Maps;
 use super::pool;
@@ -69,7 +69,7 @@ impl MobileNetV1 {
             conv: format!("{prefix}{part}.convolution"),
             norm: format!("{prefix}{part}.normalization"),
         };
-        let geometry = |kernel, stride| Geometry::square(kernel, stride, Padding::Same);
+        let geometry = |kernel, stride| Kernel::square(kernel, stride, Padding::Same);
         let relu6 = Activation::Relu6;
         let stem = loader.conv(&names("conv_stem".to_owned()), (3, 32), geometry(3, 2), relu6)?;
         let mut inputs = 32;

@@ -22,7 +22,7 @@ mod preprocess;
 mod resize;
 mod resnet;
 #[cfg(test)]
-mod seeded;
+pub(crate) mod seeded;
 #[cfg(test)]
 mod tests;
 mod winograd;
@@ -30,6 +30,8 @@ mod winograd;
 use std::path::{Path, PathBuf};
 
 use candle_core::Device;
+
+pub use self::geometry::{Geometry, Padding};
 
 use self::config::Config;
 use self::encoder::{Known, PictureEncoder};

@@ -2,11 +2,11 @@
 
 use candle_core::{Result, Tensor};
 
-use super::geometry::Geometry;
+use super::geometry::Kernel;
 use super::maps::Maps;
 
 /// The largest of each neighbourhood; padding never wins.
-pub(super) fn largest(x: &Maps, geometry: &Geometry) -> Result<Maps> {
+pub(super) fn largest(x: &Maps, geometry: &Kernel) -> Result<Maps> {
     if let Some(tensor) = x.tensor() {
         let (kernel, stride, tensor) = for_candle(tensor, x, geometry)?;
         // Behind a ReLU a zero never beats what it stands beside.
@@ -19,7 +19,7 @@ pub(super) fn largest(x: &Maps, geometry: &Geometry) -> Result<Maps> {
 }
 
 /// The mean of each neighbourhood, padding counted as zeros.
-pub(super) fn mean_around(x: &Maps, geometry: &Geometry) -> Result<Maps> {
+pub(super) fn mean_around(x: &Maps, geometry: &Kernel) -> Result<Maps> {
     if let Some(tensor) = x.tensor() {
         let (kernel, stride, tensor) = for_candle(tensor, x, geometry)?;
         return Maps::of_tensor(tensor.avg_pool2d_with_stride(kernel, stride)?);
@@ -52,7 +52,7 @@ pub(super) fn mean(x: &Maps) -> Result<Maps> {
 fn for_candle(
     tensor: &Tensor,
     x: &Maps,
-    Geometry { down, across }: &Geometry,
+    Kernel { down, across }: &Kernel,
 ) -> Result<((usize, usize), (usize, usize), Tensor)> {
     let ((top, bottom), (left, right)) = (down.zeros(x.rows), across.zeros(x.columns));
     let tensor = tensor.pad_with_zeros(2, top, bottom)?.pad_with_zeros(3, left, right)?;
@@ -62,7 +62,7 @@ fn for_candle(
 /// Gathers each neighbourhood, channel by channel.
 fn pooled(
     x: &Maps,
-    Geometry { down, across }: &Geometry,
+    Kernel { down, across }: &Kernel,
     start: f32,
     gather: impl Fn(&mut f32, f32),
 ) -> Result<Maps> {
@@ -105,13 +105,13 @@ mod tests {
 
     #[test]
     fn pools_by_hand() {
-        let around = Geometry::square(3, 2, Padding::Each(1));
+        let around = Kernel::square(3, 2, Padding::Each(1));
         let pooled = largest(&maps(), &around).unwrap();
         assert_eq!((pooled.rows, pooled.columns, pooled.channels), (2, 2, 3));
         let expected = [[-1., -2., -4., -5.], [4., 9., 8., 8.], [0.; 4]].concat();
         assert_eq!(pooled.planes().unwrap(), [expected]);
 
-        let within = Geometry::square(3, 2, Padding::Each(0));
+        let within = Kernel::square(3, 2, Padding::Each(0));
         assert_eq!(largest(&maps(), &within).unwrap().planes().unwrap(), [[-1., 9., 0.]]);
 
         let expected = [[-12., -16., -24., -28.], [10., 15., 20., 19.], [0.; 4]].concat();

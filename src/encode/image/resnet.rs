@@ -15,7 +15,7 @@ use candle_core::Device;
 
 use super::conv::{Activation, Conv};
 use super::encoder::{Known, Network, Tap};
-use super::geometry::{Geometry, Padding};
+use super::geometry::{Kernel, Padding};
 use super::loader::{Loader, Names};
 use super::maps::Maps;
 use super::pool;
@@ -62,7 +62,7 @@ impl ResNet50 {
     fn load(weights: &Weights, device: &Device) -> Result<Self, Error> {
         let layout = Layout::of(weights).unwrap_or(Layout::Torchvision);
         let loader = Loader::new(weights, EPSILON, device);
-        let wide = Geometry::square(7, 2, Padding::Each(3));
+        let wide = Kernel::square(7, 2, Padding::Each(3));
         let stem = loader.conv(&layout.stem(), (3, 64), wide, Activation::Relu)?;
         let mut layers = [const { Vec::new() }; 4];
         let mut inputs = 64;
@@ -82,7 +82,7 @@ impl ResNet50 {
 
 impl Network for ResNet50 {
     fn forward(&self, x: &Maps, tap: &mut Tap<'_>) -> candle_core::Result<Maps> {
-        let halved = Geometry::square(3, 2, Padding::Each(1));
+        let halved = Kernel::square(3, 2, Padding::Each(1));
         let [first, second, third, fourth] = &self.layers;
         let mut x = x.one_by_one(|x| {
             let x = pool::largest(&self.stem.forward(x)?, &halved)?;
@@ -117,8 +117,8 @@ impl Block {
         stride: usize,
     ) -> Result<Self, Error> {
         let outputs = middle * EXPANSION;
-        let point = |stride| Geometry::square(1, stride, Padding::Each(0));
-        let around = Geometry::square(3, stride, Padding::Each(1));
+        let point = |stride| Kernel::square(1, stride, Padding::Each(0));
+        let around = Kernel::square(3, stride, Padding::Each(1));
         let relu = Activation::Relu;
         let branch = [
             loader.conv(&names(Part::Conv(1)), (inputs, middle), point(1), relu)?,

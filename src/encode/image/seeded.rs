@@ -15,7 +15,7 @@ pub(super) fn golden(name: &str) -> serde_json::Value {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
-pub(super) fn floats(value: &serde_json::Value) -> Vec<f32> {
+pub(crate) fn floats(value: &serde_json::Value) -> Vec<f32> {
     value.as_array().unwrap().iter().map(|value| value.as_f64().unwrap() as f32).collect()
 }
 
@@ -49,12 +49,12 @@ pub(super) fn picture(width: u32, height: u32, seed: u64) -> RgbImage {
 }
 
 /// The places at which the golden files sample an array of `length` values.
-pub(super) fn places(length: usize) -> impl Iterator<Item = usize> {
+pub(crate) fn places(length: usize) -> impl Iterator<Item = usize> {
     (0..32).map(move |index| (splitmix(0, index) % length as u64) as usize)
 }
 
 /// One tensor of a network, by its name and shape.
-fn parameter(name: &str, shape: &[usize]) -> Tensor {
+pub(crate) fn parameter(name: &str, shape: &[usize]) -> Tensor {
     let seed = fnv(name);
     let last_of_its_branch = name.ends_with("bn3.weight");
     let values = (0..shape.iter().product::<usize>()).map(|index| {

@@ -9,7 +9,7 @@ use candle_core::Result;
 
 use super::conv::Folded;
 use super::frame::{Block, framed};
-use super::geometry::Geometry;
+use super::geometry::Kernel;
 use super::maps::Maps;
 use crate::encode::kernels::winograd::{ELEMENTS, MADE, SEEN, make, see, weights};
 use crate::encode::kernels::{Isa, LANES, Panels, Rows, multiply};
@@ -27,13 +27,13 @@ pub(super) struct Winograd {
     elements: Vec<Panels>,
     inputs: usize,
     bias: Vec<f32>,
-    geometry: Geometry,
+    geometry: Kernel,
     bounds: (f32, f32),
 }
 
 impl Winograd {
     pub(super) fn suits(folded: &Folded) -> bool {
-        let Geometry { down, across } = folded.geometry;
+        let Kernel { down, across } = folded.geometry;
         let outputs = folded.bias.len();
         let inputs = folded.weight.len() / (outputs * down.kernel * across.kernel);
         [down, across].iter().all(|axis| (axis.kernel, axis.stride) == (3, 1))

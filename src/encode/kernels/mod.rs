@@ -7,9 +7,10 @@
 //! length alone, so that a row has the same bits whatever stands beside it and however many threads
 //! share the work. Instruction sets may differ in the last bits: some have fused multiply-adds.
 //!
-//! [`product`] multiplies matrices, in register tiles that `tile` writes by hand, because compilers do not find them.
-//! [`gelu`], [`softmax`], [`norm`], [`depthwise`] and [`winograd`] are plain loops over chunks of [`LANES`], which the compiler makes
-//! vector instructions of.
+//! [`product`] multiplies matrices, in register tiles that `tile` writes by hand, because compilers do not find them;
+//! [`strided`] does the same for matrices of any orientation that are seen once, as training has them.
+//! [`gelu`], [`softmax`], [`norm`], [`depthwise`] and [`winograd`] are plain loops over chunks of [`LANES`],
+//! which the compiler makes vector instructions of.
 
 mod depthwise;
 mod exp;
@@ -17,6 +18,7 @@ mod gelu;
 mod norm;
 mod product;
 mod softmax;
+mod strided;
 mod tile;
 pub(super) mod winograd;
 
@@ -25,18 +27,22 @@ use std::sync::LazyLock;
 pub(super) use depthwise::{Line, depthwise};
 pub(super) use gelu::{gelu, gelu_tanh};
 pub(super) use norm::add_norm;
-pub(super) use product::{Ending, Grid, Onto, Panels, Rows, Steps, multiply, multiply_grid};
+pub(super) use product::{Base, Ending, Grid, Steps, multiply_grid};
+pub(crate) use product::{Panels, Rows, multiply};
 pub(super) use softmax::softmax;
+pub(crate) use strided::{
+    Lanes, Matrix, Onto, lay_out, multiply_panels, multiply_shared, transpose,
+};
 
 /// Values that go through a loop side by side: one AVX-512 register, two of AVX2, four of NEON.
 pub(super) const LANES: usize = 16;
 
 /// An instruction set. A value proves that this processor has it: [`Isa::available`] alone makes them.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Isa(Set);
+pub(crate) struct Isa(pub(crate) Set);
 
 #[derive(Debug, Clone, Copy)]
-enum Set {
+pub(crate) enum Set {
     #[cfg(target_arch = "x86_64")]
     Avx512,
     #[cfg(target_arch = "x86_64")]
@@ -72,7 +78,7 @@ impl Isa {
 macro_rules! for_each_isa {
     ($(#[$doc:meta])* $name:ident($($argument:ident: $type:ty),*) runs $body:path) => {
         $(#[$doc])*
-        pub(in crate::encode) fn $name(isa: $crate::encode::kernels::Isa, $($argument: $type),*) {
+        pub(crate) fn $name(isa: $crate::encode::kernels::Isa, $($argument: $type),*) {
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx512f")]
             fn avx512($($argument: $type),*) {
@@ -96,7 +102,7 @@ macro_rules! for_each_isa {
         }
     };
 }
-use for_each_isa;
+pub(crate) use for_each_isa;
 
 /// Pseudo-random values from -1 to 1, for tests.
 #[cfg(test)]

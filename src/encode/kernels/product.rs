@@ -17,7 +17,7 @@ pub(super) const WIDTH: usize = 32;
 
 /// Rows of equal length, some distance apart.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::encode) struct Rows<'a> {
+pub(crate) struct Rows<'a> {
     /// Long enough for all that follows: `new` sees to it, and `value` relies on it.
     values: &'a [f32],
     stride: usize,
@@ -50,6 +50,11 @@ impl<'a> Rows<'a> {
         &self.values[row * self.stride..][..self.length]
     }
 
+    /// Some of them.
+    pub(super) fn part(self, first: usize, count: usize) -> Self {
+        Rows::new(&self.values[first * self.stride..], self.stride, count, self.length)
+    }
+
     /// One value.
     ///
     /// # Safety
@@ -64,7 +69,7 @@ impl<'a> Rows<'a> {
 
 /// A matrix and a bias, laid out as the right side of a product.
 #[derive(Debug, Default, Clone)]
-pub(in crate::encode) struct Panels {
+pub(crate) struct Panels {
     inputs: usize,
     outputs: usize,
     /// Panel by panel, input by input; columns beyond the outputs are zero.
@@ -197,7 +202,7 @@ impl<'a> From<Rows<'a>> for Grid<'a> {
 /// What is done with a sum, its bias added, before it is written: `high ∧ (low ∨ (sum + onto))`.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::encode) struct Ending<'a> {
-    pub onto: Onto<'a>,
+    pub onto: Base<'a>,
     /// NaN is within all bounds.
     pub low: f32,
     pub high: f32,
@@ -205,7 +210,7 @@ pub(in crate::encode) struct Ending<'a> {
 
 /// What a sum is added to.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::encode) enum Onto<'a> {
+pub(in crate::encode) enum Base<'a> {
     Nothing,
     /// What stands where it will be written.
     Written,
@@ -216,14 +221,14 @@ pub(in crate::encode) enum Onto<'a> {
 impl Ending<'_> {
     /// Writes the sum as it is.
     pub const PLAIN: Ending<'static> =
-        Ending { onto: Onto::Nothing, low: f32::NEG_INFINITY, high: f32::INFINITY };
+        Ending { onto: Base::Nothing, low: f32::NEG_INFINITY, high: f32::INFINITY };
 }
 
-impl<'a> Onto<'a> {
+impl<'a> Base<'a> {
     /// The same for what is written from this place on.
     fn from(self, place: usize) -> Self {
         match self {
-            Onto::Rows(rows) => Onto::Rows(&rows[place..]),
+            Base::Rows(rows) => Base::Rows(&rows[place..]),
             other => other,
         }
     }
@@ -233,13 +238,7 @@ impl<'a> Onto<'a> {
 ///
 /// # Panics
 /// Where the rows are not as long as the panels ask, or `out` has no room.
-pub(in crate::encode) fn multiply(
-    isa: Isa,
-    rows: Rows<'_>,
-    panels: &Panels,
-    out: &mut [f32],
-    stride: usize,
-) {
+pub(crate) fn multiply(isa: Isa, rows: Rows<'_>, panels: &Panels, out: &mut [f32], stride: usize) {
     multiply_grid(isa, rows.into(), panels, out, stride, &Ending::PLAIN);
 }
 
@@ -279,11 +278,11 @@ pub(in crate::encode) fn multiply_grid(
 }
 
 /// The most rows that any tile has.
-const MOST_ROWS: usize = 12;
+pub(super) const MOST_ROWS: usize = 12;
 
 impl Isa {
     /// The rows of a whole tile.
-    fn tile_rows(self) -> usize {
+    pub(super) fn tile_rows(self) -> usize {
         match self.0 {
             #[cfg(target_arch = "x86_64")]
             Set::Avx512 => tile::avx512::ROWS,
@@ -293,7 +292,8 @@ impl Isa {
         }
     }
 
-    fn tile(
+    /// `out = rows panel + bias`, each row of `out` one `stride` after the one before, with an ending.
+    pub(super) fn tile(
         self,
         rows: Rows<'_>,
         panel: &[[f32; WIDTH]],
@@ -332,9 +332,9 @@ impl Isa {
             let place = row * stride;
             let out = &mut out[place..][..columns];
             match ending.onto {
-                Onto::Nothing => out.copy_from_slice(&whole[..columns]),
-                Onto::Written => out.iter_mut().zip(whole).for_each(|(out, sum)| *out += sum),
-                Onto::Rows(other) => {
+                Base::Nothing => out.copy_from_slice(&whole[..columns]),
+                Base::Written => out.iter_mut().zip(whole).for_each(|(out, sum)| *out += sum),
+                Base::Rows(other) => {
                     for ((out, sum), other) in out.iter_mut().zip(whole).zip(&other[place..]) {
                         *out = sum + other;
                     }
@@ -452,7 +452,7 @@ mod tests {
             let places = pictures * rows * columns;
             let before = noise(places * outputs, 4);
             for isa in Isa::available() {
-                for onto in [Onto::Nothing, Onto::Written, Onto::Rows(&before)] {
+                for onto in [Base::Nothing, Base::Written, Base::Rows(&before)] {
                     let mut out = before.clone();
                     let ending = Ending { onto, low: -0.5, high: 0.75 };
                     multiply_grid(isa, grid, &panels, &mut out, outputs, &ending);
@@ -464,7 +464,7 @@ mod tests {
                         for (at, sum) in sums.into_iter().enumerate() {
                             let at = place * outputs + at;
                             let other = match onto {
-                                Onto::Nothing => 0.0,
+                                Base::Nothing => 0.0,
                                 _ => f64::from(before[at]),
                             };
                             let error = f64::from(out[at]) - (sum + other).clamp(-0.5, 0.75);
@@ -483,7 +483,7 @@ mod tests {
                 let w = vec![1.0; outputs];
                 let panels = Panels::of_linear(Rows::new(&w, 1, outputs, 1), &w);
                 let mut out = vec![0.0; outputs];
-                let ending = Ending { onto: Onto::Nothing, low: 0.0, high: 6.0 };
+                let ending = Ending { onto: Base::Nothing, low: 0.0, high: 6.0 };
                 let rows = Rows::new(&[f32::NAN], 1, 1, 1);
                 multiply_grid(isa, rows.into(), &panels, &mut out, outputs, &ending);
                 assert!(out.iter().all(|x| x.is_nan()), "{isa:?}: {out:?}");

@@ -103,6 +103,11 @@ impl ModelStore {
         ModelStore { dir: cache.into().join("models") }
     }
 
+    /// The cache directory that the models are in.
+    pub fn cache(&self) -> &Path {
+        self.dir.parent().unwrap_or(&self.dir)
+    }
+
     /// Where a model of that name is, or would be.
     pub fn dir_of(&self, name: &str) -> PathBuf {
         self.dir.join(name)

@@ -130,7 +130,7 @@ pub(super) fn sha256_of(path: &Path) -> Result<String, StoreError> {
             read => hasher.update(&block[..read]),
         }
     }
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(crate::hex::encode(hasher.finalize()))
 }
 
 pub(super) fn read_error(path: &Path, source: std::io::Error) -> StoreError {

@@ -133,9 +133,9 @@ impl TextEncoder for Chance {
 
 fn vectors(collection: &str, modality: Modality, out: &str) -> Outcome {
     let collection = Collection::open(collection)?;
-    let segment = collection.segment(modality).ok_or("it has no such vectors")?;
+    let shelf = collection.vectors(modality).ok_or("it has no such vectors")?;
     let mut out = BufWriter::new(File::create(out)?);
-    for vector in (0..).map_while(|row| segment.vector(row)) {
+    for (_, vector) in shelf.vectors() {
         for value in vector {
             out.write_all(&value.to_le_bytes())?;
         }

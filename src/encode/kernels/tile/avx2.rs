@@ -7,7 +7,7 @@ use std::arch::x86_64::{
 };
 
 use super::by_count;
-use crate::encode::kernels::product::{Ending, Onto, Rows, WIDTH};
+use crate::encode::kernels::product::{Base, Ending, Rows, WIDTH};
 
 pub(in super::super) const ROWS: usize = 6;
 
@@ -62,9 +62,9 @@ fn half<const R: usize>(
     for (i, sums) in sums.iter().enumerate() {
         let out = &mut out[i * stride + first..][..WIDTH / 2];
         let other: Option<&[f32]> = match ending.onto {
-            Onto::Nothing => None,
-            Onto::Written => Some(out),
-            Onto::Rows(other) => Some(&other[i * stride + first..][..WIDTH / 2]),
+            Base::Nothing => None,
+            Base::Written => Some(out),
+            Base::Rows(other) => Some(&other[i * stride + first..][..WIDTH / 2]),
         };
         let mut ends = [_mm256_setzero_ps(); 2];
         for (half, (end, (&sum, &bias))) in ends.iter_mut().zip(sums.iter().zip(&bias)).enumerate()

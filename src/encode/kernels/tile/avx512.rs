@@ -6,7 +6,7 @@ use std::arch::x86_64::{
 };
 
 use super::by_count;
-use crate::encode::kernels::product::{Ending, Onto, Rows, WIDTH};
+use crate::encode::kernels::product::{Base, Ending, Rows, WIDTH};
 
 pub(in super::super) const ROWS: usize = 12;
 
@@ -53,9 +53,9 @@ fn some<const R: usize>(
     for (i, sums) in sums.iter().enumerate() {
         let out = &mut out[i * stride..][..WIDTH];
         let other: Option<&[f32]> = match ending.onto {
-            Onto::Nothing => None,
-            Onto::Written => Some(out),
-            Onto::Rows(other) => Some(&other[i * stride..][..WIDTH]),
+            Base::Nothing => None,
+            Base::Written => Some(out),
+            Base::Rows(other) => Some(&other[i * stride..][..WIDTH]),
         };
         let mut ends = [_mm512_setzero_ps(); 2];
         for (half, (end, (&sum, &bias))) in ends.iter_mut().zip(sums.iter().zip(&bias)).enumerate()

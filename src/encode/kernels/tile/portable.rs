@@ -2,7 +2,7 @@
 //! of four values hold, and the compiler keeps them there.
 
 use super::by_count;
-use crate::encode::kernels::product::{Ending, Onto, Rows, WIDTH};
+use crate::encode::kernels::product::{Base, Ending, Rows, WIDTH};
 
 pub(in super::super) const ROWS: usize = 4;
 
@@ -48,9 +48,9 @@ fn part<const R: usize>(
         for (at, out) in out.iter_mut().enumerate() {
             let sum = sums[at] + bias[first + at];
             let sum = match ending.onto {
-                Onto::Nothing => sum,
-                Onto::Written => sum + *out,
-                Onto::Rows(other) => sum + other[place + at],
+                Base::Nothing => sum,
+                Base::Written => sum + *out,
+                Base::Rows(other) => sum + other[place + at],
             };
             *out = sum.clamp(ending.low, ending.high);
         }

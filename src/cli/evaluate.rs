@@ -1,0 +1,165 @@
+//! `lookalike evaluate`: how good models are at telling what users take next.
+
+use std::error::Error;
+use std::fs;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::builder::FalseyValueParser;
+use lookalike::Collection;
+use lookalike::taste::{self, Judge, Metric, Protocol, Recipe, Study, StudyRow, Training};
+use serde_json::{Value, json};
+
+use super::table::{Heading, Table};
+use super::taste::{Dividing, changes, shown};
+use super::{Common, Outcome, remark};
+
+/// Judge models by what users took in truth, beside models that learn nothing
+///
+/// Trains each model on a part of the interactions, several times from other seeds, and ranks the whole
+/// inventory for every user: where do the items stand that were held out? `random`, `popularity` and
+/// `visrank` (by the best likeness to anything that the user took; on plain and on centred vectors) are always in
+/// the table. Nothing in the collection is changed.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  lookalike evaluate shop.lookalike\n  \
+                  lookalike evaluate shop.lookalike --model vbpr --set vbpr.visual=64 --seeds 5 --plot auc.svg")]
+pub struct Args {
+    /// The collection
+    collection: PathBuf,
+    /// A model to judge; all of them where none is named
+    #[arg(long, value_name = "MODEL", env = "LOOKALIKE_MODEL", value_delimiter = ',')]
+    model: Vec<String>,
+    /// Change a setting of a model
+    #[arg(long, value_name = "MODEL.NAME=VALUE", env = "LOOKALIKE_SET", value_delimiter = ',')]
+    set: Vec<String>,
+    #[command(flatten)]
+    dividing: Dividing,
+    /// Train each model from so many seeds
+    #[arg(long, value_name = "N", default_value_t = 3, env = "LOOKALIKE_SEEDS", value_parser = clap::value_parser!(u64).range(1..=100))]
+    seeds: u64,
+    /// The most epochs
+    #[arg(long, value_name = "N", default_value_t = 50, env = "LOOKALIKE_EPOCHS")]
+    epochs: u32,
+    /// Stop when so many epochs brought nothing better on the validation
+    #[arg(long, value_name = "N", default_value_t = 5, env = "LOOKALIKE_PATIENCE")]
+    patience: u32,
+    /// Judge on the validation instead of the test: for choosing settings
+    #[arg(long, env = "LOOKALIKE_VALIDATION", value_parser = FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
+    validation: bool,
+    /// Places at which precision, recall and nDCG are taken
+    #[arg(
+        long,
+        value_name = "K,...",
+        value_delimiter = ',',
+        default_value = "20,100",
+        env = "LOOKALIKE_AT"
+    )]
+    at: Vec<u32>,
+    /// Rank among 100 random items, as the original code of DVBPR does, and not among all. Quicker, and not
+    /// to be compared with exact figures
+    #[arg(long, env = "LOOKALIKE_SAMPLED_100", value_parser = FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
+    sampled_100: bool,
+    /// Draw the AUC of every model: an SVG file
+    #[arg(long, value_name = "FILE", env = "LOOKALIKE_PLOT")]
+    plot: Option<PathBuf>,
+}
+
+pub fn run(args: &Args, common: &Common) -> Outcome {
+    let collection = Collection::open(&args.collection)?;
+    let names: Vec<&str> = match args.model.as_slice() {
+        [] => Recipe::NAMES.to_vec(),
+        names => names.iter().map(String::as_str).collect(),
+    };
+    let set = changes(&args.set)?;
+    let recipes = names
+        .iter()
+        .map(|&name| Recipe::new(name, set.get(name).map_or(&[], Vec::as_slice)))
+        .collect::<Result<Vec<_>, _>>()?;
+    let interactions = args.dividing.interactions(&collection)?;
+    let mut study = Study::new(&collection, interactions, args.dividing.rule());
+    study.judge = Judge {
+        protocol: if args.sampled_100 { Protocol::Sampled(100) } else { Protocol::Exact },
+        metrics: Metric::usual(&args.at),
+        ..Judge::default()
+    };
+    study.training =
+        Training { epochs: args.epochs, patience: args.patience, ..Training::default() };
+    study.seeds = (1..=args.seeds).collect();
+    study.on_validation = args.validation;
+    if !common.quiet {
+        remark!("{}", study.about());
+    }
+    let rows = study.run(&recipes, &mut |progress: &str| {
+        if !common.quiet {
+            remark!("{progress}");
+        }
+    })?;
+    print(&rows, &study, args, common)?;
+    if let Some(path) = &args.plot {
+        fs::write(path, taste::plot::bars(&rows, "AUC", 0))
+            .map_err(|e| format!("cannot write the plot {}: {e}", path.display()))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print(
+    rows: &[StudyRow],
+    study: &Study,
+    args: &Args,
+    common: &Common,
+) -> Result<(), Box<dyn Error>> {
+    let mut out = io::stdout().lock();
+    if common.json {
+        for row in rows {
+            for line in lines(row, study) {
+                let mut line = line;
+                line["data"] = json!(args.collection);
+                writeln!(out, "{line}")?;
+            }
+        }
+        return Ok(());
+    }
+    let slices = study.slice_names();
+    let metrics = study.judge.metrics.iter().map(|metric| Heading::right(metric.to_string()));
+    let others = slices[1..].iter().map(|name| Heading::right(format!("auc{name}")));
+    let headings = [Heading::left("model")].into_iter().chain(metrics).chain(others);
+    let mut table = Table::new(headings.chain([Heading::right("p")]));
+    for row in rows {
+        let figures = row.slices[0].figures.iter();
+        let others = row.slices[1..].iter().map(|slice| &slice.figures[0]);
+        let figures = figures.chain(others).map(|figure| shown(figure.as_ref(), row.seeds));
+        let p = row.p.map_or(String::new(), |p| format!("{p:.4}"));
+        table.row([row.model.clone()].into_iter().chain(figures).chain([p]));
+    }
+    table.print(&mut out)?;
+    if !common.quiet {
+        remark!(
+            "AUC over the whole inventory{}; p: how likely a model's distance to the best baseline would be by \
+             chance (paired, over users)",
+            if args.sampled_100 { " as 100 random items stand for it" } else { "" }
+        );
+    }
+    Ok(())
+}
+
+/// A row as JSON: one object a metric and slice.
+fn lines(row: &StudyRow, study: &Study) -> Vec<Value> {
+    let mut lines = Vec::new();
+    for (slice, name) in row.slices.iter().zip(study.slice_names()) {
+        for (metric, figure) in study.judge.metrics.iter().zip(&slice.figures) {
+            let Some(figure) = figure else { continue };
+            lines.push(json!({
+                "data": null,
+                "model": row.model,
+                "metric": format!("{metric}{name}"),
+                "mean": figure.mean,
+                "sd": figure.deviation,
+                "seeds": row.seeds,
+                "users": slice.users,
+                "p": row.p,
+            }));
+        }
+    }
+    lines
+}

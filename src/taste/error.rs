@@ -1,0 +1,152 @@
+//! What can go wrong with tastes, and what to do about it.
+
+use std::path::PathBuf;
+
+use super::Recipe;
+use crate::catalogue::{self, Role};
+use crate::collection;
+
+/// Why interactions could not be read, or a model not be trained, judged or used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A column is not there.
+    #[error("{}", no_column(*role, column.as_deref(), columns))]
+    NoColumn {
+        /// What the column was wanted for.
+        role: Role,
+        /// The name as given; `None` where it was to be guessed.
+        column: Option<String>,
+        /// The columns that are there.
+        columns: Vec<String>,
+    },
+    /// The file of interactions cannot be read.
+    #[error(transparent)]
+    Catalogue(#[from] catalogue::Error),
+    /// The collection cannot be read.
+    #[error(transparent)]
+    Collection(#[from] collection::Error),
+    /// There is nothing to learn from.
+    #[error(
+        "{} knows of no purchases: give it some with `lookalike interactions {} FILE`",
+        path.display(), path.display()
+    )]
+    NoInteractions {
+        /// The collection.
+        path: PathBuf,
+    },
+    /// Nobody has enough items to be judged by.
+    #[error(
+        "no user has the three items that it takes to hold one out for {what}: gather more interactions, or \
+         say by a column what is for the test (--split column)"
+    )]
+    NothingHeldOut {
+        /// The part of the split that is empty.
+        what: &'static str,
+    },
+    /// No such model was trained.
+    #[error(
+        "{} has no model \"{name}\"{}: `lookalike train {} --model {name}` trains it", path.display(),
+        besides(known), path.display()
+    )]
+    NoModel {
+        /// The name as given.
+        name: String,
+        /// The models that are there.
+        known: Vec<String>,
+        /// The collection.
+        path: PathBuf,
+    },
+    /// A model's file is not what was written.
+    #[error("{} is damaged: {reason}; train the model again", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Training ran away.
+    #[error(
+        "{model} lost its footing in epoch {epoch}: its loss is no number; train with a smaller --rate"
+    )]
+    Diverged {
+        /// The model.
+        model: String,
+        /// In which epoch.
+        epoch: u32,
+    },
+    /// A file cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file of item vectors cannot be written.
+    #[error(transparent)]
+    Write(#[from] lookalike_index::WriteError),
+    /// A file of item vectors cannot be read.
+    #[error(transparent)]
+    Segment(#[from] lookalike_index::Error),
+    /// The model cannot be built as asked.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// What a model of another kind stumbled over.
+    #[error("{0}")]
+    Network(String),
+}
+
+/// Why a model cannot be built.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// Nobody knows it.
+    #[error("there is no model \"{name}\": there are {}", Recipe::NAMES.join(", "))]
+    Unknown {
+        /// The name as given.
+        name: String,
+    },
+    /// It has no such setting.
+    #[error("there is no setting \"{name}\": there are {}", known.join(", "))]
+    Setting {
+        /// The setting as given.
+        name: String,
+        /// Those that it has.
+        known: Vec<String>,
+    },
+    /// The setting does not take that.
+    #[error("\"{text}\" is no value for {name}")]
+    Value {
+        /// The setting.
+        name: String,
+        /// The value as given.
+        text: String,
+    },
+    /// It looks at pictures, and there are none.
+    #[error("{model} looks at pictures, and the collection has no vectors of any: index some")]
+    NoPictures {
+        /// The model.
+        model: &'static str,
+    },
+}
+
+fn no_column(role: Role, column: Option<&str>, columns: &[String]) -> String {
+    let all = columns.join(", ");
+    match column {
+        Some(column) => {
+            format!("no column {column:?} for {role} (--{role}-column); the file has: {all}")
+        }
+        None => format!(
+            "no column looks like the interactions' {role}: name it with --{role}-column COLUMN; the file \
+             has: {all}"
+        ),
+    }
+}
+
+fn besides(known: &[String]) -> String {
+    match known {
+        [] => String::new(),
+        known => format!(" (it has {})", known.join(", ")),
+    }
+}

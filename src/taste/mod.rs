@@ -1,0 +1,72 @@
+//! Each shopper's taste: learned from what was bought, judged, and used to re-rank what a search found.
+//!
+//! Flowing in: a collection's interactions and the vectors of its pictures. Flowing out: trained models
+//! in the collection, tables of how good they are, and re-ranked hits.
+//!
+//! ```text
+//! purchases.csv ─▶ InteractionFile ─▶ the collection ─▶ Interactions ─▶ Split ─▶ Training ─▶ Factors
+//!                     rows, ledger      by item number     dense, k-core    train     Model::epoch   x_ui = p_u . q_i
+//!                                                                           validation Judge (AUC)
+//!                                                                           test ────▶ Judge ─▶ tables
+//! ```
+//!
+//! # How a model joins
+//!
+//! - Its own file (or folder) begins with its equation. It implements [`Model`]: an `epoch` over a
+//!   [`History`] ([`triples()`] draws what BPR learns from), the [`Factors`] that it comes to, and the
+//!   `state` by which a run goes on where it was.
+//! - Everything random comes from [`Chance`], by seed, name and index, so that any number of threads and
+//!   any interruption leave the bits as they are. Sums over threads are taken in a fixed order.
+//! - Scores are dot products of the rows of its [`Factors`]; biases are a component whose users' side is
+//!   ones. The blocks of the factors are what a receipt calls its terms: `popularity`, `history`,
+//!   `looks`. A network such as DVBPR's runs over all pictures in `factors`, once an epoch.
+//! - [`Training`] does the rest: validation, early stopping, the best epoch. [`Judge`] judges it beside
+//!   the baselines. A model that is no dot product is judged by implementing [`Ranker`] itself.
+
+pub mod adam;
+pub mod baselines;
+mod bpr_mf;
+mod chance;
+mod error;
+mod evaluate;
+mod factors;
+mod features;
+mod history;
+mod intake;
+mod interactions;
+mod metrics;
+mod model;
+mod moment;
+pub mod net;
+pub mod plot;
+mod principal;
+mod ranker;
+mod recipe;
+mod significance;
+mod split;
+mod study;
+mod training;
+mod trial;
+mod triples;
+mod vbpr;
+
+pub use bpr_mf::{BprMf, BprMfSettings};
+pub use chance::Chance;
+pub use error::{Error, ModelError};
+pub use evaluate::{Judge, Judged, Protocol, Slice};
+pub use factors::{Block, Factors, Part};
+pub use features::Features;
+pub use history::History;
+pub use intake::{InteractionColumns, InteractionFile, InteractionOptions};
+pub use interactions::{Event, Interaction, Interactions, Purpose};
+pub use metrics::{Metric, Standing};
+pub use model::{Array, Model, Newcomers, State};
+pub use ranker::Ranker;
+pub use recipe::{Material, Recipe};
+pub use significance::{Difference, compare};
+pub use split::{Split, SplitRule};
+pub use study::{Figure, SliceFigures, Study, StudyRow};
+pub use training::{Best, Course, EpochReport, Training};
+pub use trial::{Trial, attempt};
+pub use triples::{Triple, triples};
+pub use vbpr::{Start, Vbpr, VbprSettings};

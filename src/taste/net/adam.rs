@@ -1,0 +1,186 @@
+//! Adam and AdamW, each parameter in one pass.
+//!
+//! ```text
+//! m = β₁ m + (1 - β₁) g        v = β₂ v + (1 - β₂) g²
+//! Θ = Θ - lr (m / (1 - β₁ᵗ)) / (√(v / (1 - β₂ᵗ)) + ε)
+//! ```
+//!
+//! In: the gradients that candle's `backward` left. Changed: the parameters, where they lie. Seven reads and
+//! writes a value, instead of candle's some thirty.
+
+use std::cell::RefCell;
+
+use candle_core::backprop::GradStore;
+use candle_core::{CpuStorage, InplaceOp2, Layout, Result, Tensor, Var, bail};
+use rayon::prelude::*;
+
+use super::values::{elements, tensor};
+
+/// How the optimiser steps.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AdamSettings {
+    /// The step's length.
+    pub rate: f32,
+    /// How long the mean gradient is remembered, and how long the mean square.
+    pub betas: (f32, f32),
+    /// What keeps the division sane.
+    pub epsilon: f32,
+    /// How parameters are kept small.
+    pub decay: Decay,
+}
+
+impl Default for AdamSettings {
+    fn default() -> Self {
+        AdamSettings { rate: 1e-3, betas: (0.9, 0.999), epsilon: 1e-8, decay: Decay::None }
+    }
+}
+
+/// How parameters are kept small.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Decay {
+    /// They are not.
+    None,
+    /// The objective has a term `λ |Θ|²`, whose gradient `2 λ Θ` goes through the moments.
+    Penalty(f32),
+    /// Each step first shortens the parameters by this share of the rate (AdamW).
+    Shrink(f32),
+}
+
+/// One over what the moments lack of their full size after `step` steps.
+pub(super) fn corrections(betas: (f32, f32), step: u64) -> (f32, f32) {
+    let lack = |beta: f32| 1.0 - f64::from(beta).powi(step.min(1 << 30) as i32);
+    ((1.0 / lack(betas.0)) as f32, (1.0 / lack(betas.1)) as f32)
+}
+
+/// The parameters' moments.
+#[derive(Debug)]
+pub struct Adam {
+    settings: AdamSettings,
+    step: u64,
+    slots: Vec<Slot>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    name: String,
+    parameter: Var,
+    first: Vec<f32>,
+    second: Vec<f32>,
+}
+
+impl Adam {
+    /// An optimiser of named parameters, before its first step.
+    pub fn new(
+        parameters: impl IntoIterator<Item = (String, Var)>,
+        settings: AdamSettings,
+    ) -> Self {
+        let slots = parameters.into_iter().map(|(name, parameter)| {
+            let zeros = || vec![0.0; parameter.elem_count()];
+            Slot { name, first: zeros(), second: zeros(), parameter }
+        });
+        Adam { settings, step: 0, slots: slots.collect() }
+    }
+
+    /// One step along the gradients, which are used up. A parameter without gradient stays as it is.
+    pub fn step(&mut self, gradients: &mut GradStore) -> Result<()> {
+        self.step += 1;
+        for slot in &mut self.slots {
+            // Taken out, so that its memory is free before the next step needs as much.
+            if let Some(gradient) = gradients.remove(&slot.parameter) {
+                let moments = RefCell::new((&mut slot.first[..], &mut slot.second[..]));
+                let update = Update { settings: self.settings, step: self.step, moments };
+                slot.parameter.inplace_op2(&gradient.contiguous()?, &update)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Steps taken so far.
+    pub fn steps(&self) -> u64 {
+        self.step
+    }
+
+    /// The moments by name, so that training can go on where it was; see [`Adam::resume`].
+    pub fn state(&self) -> Result<Vec<(String, Tensor)>> {
+        let mut state = Vec::new();
+        for slot in &self.slots {
+            for (which, values) in [("first", &slot.first), ("second", &slot.second)] {
+                let values = tensor(values.clone(), slot.parameter.shape())?;
+                state.push((format!("{}.{which}", slot.name), values));
+            }
+        }
+        Ok(state)
+    }
+
+    /// Takes up the moments that [`Adam::state`] told after so many steps.
+    pub fn resume(
+        &mut self,
+        step: u64,
+        mut state: impl FnMut(&str) -> Result<Tensor>,
+    ) -> Result<()> {
+        for slot in &mut self.slots {
+            for (which, values) in [("first", &mut slot.first), ("second", &mut slot.second)] {
+                let name = format!("{}.{which}", slot.name);
+                let kept = state(&name)?;
+                if kept.shape() != slot.parameter.shape() {
+                    bail!("{name} has the shape {:?}", kept.shape());
+                }
+                *values = kept.flatten_all()?.to_vec1()?;
+            }
+        }
+        self.step = step;
+        Ok(())
+    }
+}
+
+struct Update<'a> {
+    settings: AdamSettings,
+    step: u64,
+    /// In a cell, because candle's operations on tensors may not change themselves.
+    moments: RefCell<(&'a mut [f32], &'a mut [f32])>,
+}
+
+impl InplaceOp2 for Update<'_> {
+    fn name(&self) -> &'static str {
+        "adam"
+    }
+
+    fn cpu_fwd(
+        &self,
+        parameter: &mut CpuStorage,
+        layout: &Layout,
+        gradient: &CpuStorage,
+        gradient_layout: &Layout,
+    ) -> Result<()> {
+        let gradient = elements(gradient, gradient_layout)?;
+        let (CpuStorage::F32(values), Some((start, end))) =
+            (parameter, layout.contiguous_offsets())
+        else {
+            bail!("a parameter must be a contiguous tensor of f32")
+        };
+        let AdamSettings { rate, betas, epsilon, decay } = self.settings;
+        let (first_scale, second_scale) = corrections(betas, self.step);
+        let (penalty, shrink) = match decay {
+            Decay::None => (0.0, 1.0),
+            Decay::Penalty(lambda) => (2.0 * lambda, 1.0),
+            Decay::Shrink(share) => (0.0, 1.0 - rate * share),
+        };
+        let mut moments = self.moments.borrow_mut();
+        let (first, second) = &mut *moments;
+        const PART: usize = 1 << 16;
+        let moments = first.par_chunks_mut(PART).zip(second.par_chunks_mut(PART));
+        let values = values[start..end].par_chunks_mut(PART).zip(gradient.par_chunks(PART));
+        values.zip(moments).for_each(|((values, gradient), (first, second))| {
+            let moments = first.iter_mut().zip(second);
+            for ((value, gradient), (first, second)) in values.iter_mut().zip(gradient).zip(moments)
+            {
+                let gradient = gradient + penalty * *value;
+                *first = betas.0 * *first + (1.0 - betas.0) * gradient;
+                *second = betas.1 * *second + (1.0 - betas.1) * gradient * gradient;
+                let step = rate * first_scale * *first;
+                *value = shrink * *value - step / ((second_scale * *second).sqrt() + epsilon);
+            }
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,4 @@
+//! Every operation against finite differences, against PyTorch, and against itself on other threads.
+
+mod gradients;
+mod pytorch;

@@ -1,0 +1,59 @@
+//! A recipe tried on a split: trained, stopped by validation, trained again on everything but the test.
+
+use super::Error;
+use super::features::Features;
+use super::model::Model;
+use super::recipe::{Material, Recipe};
+use super::split::Split;
+use super::training::{Best, Course, Training};
+
+/// What a trial came to.
+#[derive(Debug, Clone)]
+pub struct Trial {
+    /// The run that validation watched over.
+    pub course: Course,
+    /// The model to use: of the second run where there was one, else the best of the first.
+    pub best: Best,
+}
+
+/// Trains a recipe. With `refit`, it is trained once more on training and validation together, for as
+/// many epochs as were best: the last thing that a user took is the one that tells most of the next.
+/// `each` hears of every epoch of the first run.
+pub fn attempt(
+    recipe: &Recipe,
+    split: &Split,
+    features: Option<&Features>,
+    training: &Training,
+    refit: bool,
+    each: &mut dyn FnMut(&dyn Model, &Course) -> Result<(), Error>,
+) -> Result<Trial, Error> {
+    let material = Material { history: &split.train, features, seed: training.seed };
+    let mut model = recipe.build(material)?;
+    let course = training.run(&mut *model, split, Course::default(), each)?;
+    drop(model);
+    finish(recipe, split, features, training, refit, course)
+}
+
+/// What comes after the run that validation watched over.
+pub fn finish(
+    recipe: &Recipe,
+    split: &Split,
+    features: Option<&Features>,
+    training: &Training,
+    refit: bool,
+    course: Course,
+) -> Result<Trial, Error> {
+    let best = course.best.clone().ok_or(Error::NothingHeldOut { what: "training" })?;
+    if !refit || split.validation.is_empty() {
+        return Ok(Trial { course, best });
+    }
+    let all = split.without_validation();
+    let material = Material { history: &all.train, features, seed: training.seed };
+    let mut model = recipe.build(material)?;
+    // Epoch -1 is the model that has learned nothing but where to start.
+    for epoch in 0..best.epoch.map_or(0, |epoch| epoch + 1) {
+        model.epoch(&all.train, training.seed, epoch)?;
+    }
+    let best = Best { factors: model.factors()?, newcomers: model.newcomers(), ..best };
+    Ok(Trial { course, best })
+}

@@ -1,0 +1,326 @@
+//! VBPR: `x_ui = b_i + g_u . g_i + t_u . (E f_i) + v . f_i`, over the frozen features `f_i` of pictures.
+//!
+//! Minimises, batch by batch with lazy [`Adam`](super::adam),
+//! `sum -ln sigmoid(x_ui - x_uj) + lambda/2 (|g_u|^2 + |g_i|^2 + |g_j|^2 + |t_u - s_u|^2)
+//! + lambda_b/2 (b_i^2 + b_j^2) + lambda_e/2 (|E|^2 + |v|^2)`.
+//!
+//! **Where it starts.** `s_u` is where `t_u` starts. From chance it is about zero, as in the paper. From
+//! [`Start::Looks`], `E` starts as the directions in which the shop's pictures differ most, each shrunk by
+//! a root of its strength, and `s_u` as the mean of `E f_k` over what the user took: the model begins as a
+//! ranking by similarity to the user's purchases and learns what to change. Where users took a handful of
+//! things each, that beginning is worth more than all that can be learned from triples, and regularising
+//! towards it keeps what is not refuted.
+
+mod looks;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::Error;
+use super::adam::{Adam, Table};
+use super::bpr_mf::softplus;
+use super::chance::Chance;
+use super::factors::{Factors, Part};
+use super::features::Features;
+use super::history::History;
+use super::model::{Array, Model, Newcomers, State, restore};
+use super::principal::Principal;
+use super::recipe::map;
+use super::triples::{Triple, triples};
+use looks::Looks;
+
+/// Where `E` and the users' tastes start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Start {
+    /// As chance has it.
+    Chance,
+    /// From what the pictures have to tell by themselves.
+    Looks,
+}
+
+/// What can be chosen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VbprSettings {
+    /// The length of `g`; 0 leaves it out.
+    pub latent: usize,
+    /// The length of `t`: rows of `E`.
+    pub visual: usize,
+    /// Whether items have a bias.
+    pub bias: bool,
+    /// Whether features have: `v`.
+    pub visual_bias: bool,
+    /// Triples a step.
+    pub batch: usize,
+    /// Adam's step size.
+    pub rate: f32,
+    /// What keeps `g` small, and `t` near its start.
+    pub lambda: f32,
+    /// What keeps the bias small.
+    pub lambda_bias: f32,
+    /// What keeps `E` and `v` small.
+    pub lambda_looks: f32,
+    /// Where `E` and `t` start.
+    pub start: Start,
+    /// How large `t_u . (E f_i)` is to begin with, where it starts from looks.
+    pub strength: f32,
+    /// To what power of its strength a direction is shrunk, where `E` starts from looks.
+    pub shrink: f32,
+    /// Where chance starts from.
+    pub seed: u64,
+}
+
+impl Default for VbprSettings {
+    fn default() -> Self {
+        VbprSettings {
+            latent: 16,
+            visual: 96,
+            bias: true,
+            visual_bias: true,
+            batch: 256,
+            rate: 1e-3,
+            lambda: 0.01,
+            lambda_bias: 0.01,
+            lambda_looks: 0.0,
+            start: Start::Looks,
+            strength: 4.0,
+            shrink: 0.5,
+            seed: 1,
+        }
+    }
+}
+
+/// The model.
+pub struct Vbpr<'a> {
+    settings: VbprSettings,
+    features: &'a Features,
+    adam: Adam,
+    /// Each row a `g` and a `t`.
+    users: Table,
+    /// `s_u`; empty where it is zero.
+    starts: Vec<f32>,
+    /// Each row a `g` and the bias.
+    items: Table,
+    looks: Looks,
+}
+
+impl<'a> Vbpr<'a> {
+    /// A model that knows what `history` and the pictures show at first sight.
+    pub fn new(history: &History, features: &'a Features, settings: VbprSettings) -> Self {
+        let VbprSettings { latent, visual, seed, .. } = settings;
+        let d = features.dimension();
+        let visual = if settings.start == Start::Looks { visual.min(d) } else { visual };
+        let settings = VbprSettings { visual, ..settings };
+        let normals =
+            |name, count: usize, deviation| Chance::new(seed, name, 0).normals(count, deviation);
+        let (mut rows, t) = match settings.start {
+            Start::Chance => {
+                let rows = normals("E", visual * d, (2.0 / (visual + d) as f32).sqrt());
+                (rows, normals("t_u", history.users() * visual, 0.1))
+            }
+            Start::Looks => from_looks(history, features, &settings),
+        };
+        rows.resize((visual + 1) * d, 0.0);
+        let looks = Looks::new(&rows, d, settings.lambda_looks);
+        let (g_u, g_i) = (
+            normals("g_u", history.users() * latent, 0.1),
+            normals("g_i", history.inventory() * latent, 0.1),
+        );
+        let join =
+            |count: usize, a: &[f32], a_width: usize, b: &[f32], b_width: usize| -> Vec<f32> {
+                (0..count)
+                    .flat_map(|n| {
+                        a[n * a_width..][..a_width].iter().chain(&b[n * b_width..][..b_width])
+                    })
+                    .copied()
+                    .collect()
+            };
+        let users = join(history.users(), &g_u, latent, &t, visual);
+        let items = join(history.inventory(), &g_i, latent, &vec![0.0; history.inventory()], 1);
+        Vbpr {
+            features,
+            adam: Adam::new(settings.rate),
+            users: Table::new(latent + visual, users, history.users()),
+            starts: if settings.start == Start::Looks { t } else { Vec::new() },
+            items: Table::new(latent + 1, items, history.inventory()),
+            looks,
+            settings,
+        }
+    }
+
+    /// Finds the gradients of a batch, and returns the sum of its losses without what keeps values small.
+    fn differentiate(&mut self, batch: &[Triple], room: &mut Room) -> f64 {
+        let VbprSettings { latent, visual, lambda, lambda_bias, .. } = self.settings;
+        let (bias, visual_bias) = (self.settings.bias, self.settings.visual_bias);
+        let components = self.looks.components();
+        self.looks.compare(self.features, batch, &mut room.products);
+        room.asked.clear();
+        room.asked.resize(batch.len() * components, 0.0);
+        let mut loss = 0.0;
+        for (n, triple) in batch.iter().enumerate() {
+            let looks = &room.products[n * components..][..components];
+            let (i, j) = (self.items.row(triple.positive), self.items.row(triple.negative));
+            let (user, user_gradient) = self.users.touch(triple.user);
+            let (g_u, t_u) = user.split_at(latent);
+            let mut x = dot(t_u, looks)
+                + g_u.iter().zip(i).zip(j).map(|((u, i), j)| u * (i - j)).sum::<f32>();
+            if bias {
+                x += i[latent] - j[latent];
+            }
+            if visual_bias {
+                x += looks[visual];
+            }
+            loss += softplus(-x);
+            // The derivative of -ln sigmoid(x).
+            let slope = -1.0 / (1.0 + x.exp());
+            for (c, t) in t_u.iter().enumerate() {
+                room.asked[c * batch.len() + n] = slope * t;
+            }
+            if visual_bias {
+                room.asked[visual * batch.len() + n] = slope;
+            }
+            let starts = self.starts.chunks(visual.max(1)).nth(triple.user as usize).unwrap_or(&[]);
+            let (g_gradient, t_gradient) = user_gradient.split_at_mut(latent);
+            for (c, g) in g_gradient.iter_mut().enumerate() {
+                *g += slope * (i[c] - j[c]) + lambda * g_u[c];
+            }
+            for (c, g) in t_gradient.iter_mut().enumerate() {
+                *g += slope * looks[c] + lambda * (t_u[c] - starts.get(c).copied().unwrap_or(0.0));
+            }
+            for (item, sign) in [(triple.positive, 1.0), (triple.negative, -1.0)] {
+                let (row, gradient) = self.items.touch(item);
+                for (c, g) in gradient[..latent].iter_mut().enumerate() {
+                    *g += sign * slope * g_u[c] + lambda * row[c];
+                }
+                if bias {
+                    gradient[latent] += sign * slope + lambda_bias * row[latent];
+                }
+            }
+        }
+        self.looks.differentiate(&room.asked);
+        loss
+    }
+
+    fn descend(&mut self) {
+        let step = self.adam.step();
+        self.users.descend(step);
+        self.items.descend(step);
+        self.looks.descend(step);
+    }
+}
+
+/// What a batch needs room for.
+#[derive(Default)]
+struct Room {
+    /// A row a triple.
+    products: Vec<f32>,
+    /// A column a triple.
+    asked: Vec<f32>,
+}
+
+/// `E` as the main directions of the features, and each user's taste as the mean of what they took.
+fn from_looks(
+    history: &History,
+    features: &Features,
+    settings: &VbprSettings,
+) -> (Vec<f32>, Vec<f32>) {
+    let (k, d) = (settings.visual, features.dimension());
+    let Principal { mut directions, deviations } = Principal::of(features, k, settings.seed);
+    for (row, deviation) in directions.chunks_mut(d).zip(&deviations) {
+        let scale = deviation.max(1e-6).powf(-settings.shrink);
+        row.iter_mut().for_each(|x| *x *= scale);
+    }
+    let bare = Looks::new(&directions, d, 0.0).project(features);
+    let lengths: f32 = bare.iter().map(|x| x * x).sum();
+    let scale = (lengths / features.len().max(1) as f32).sqrt().max(1e-12).recip();
+    directions.iter_mut().for_each(|x| *x *= scale);
+    let mut tastes = vec![0.0; history.users() * k];
+    for (user, taste) in (0..).zip(tastes.chunks_mut(k.max(1))) {
+        let taken = history.of(user);
+        let worth = settings.strength * scale / taken.len().max(1) as f32;
+        for &item in taken {
+            let looks = &bare[item as usize * k..][..k];
+            taste.iter_mut().zip(looks).for_each(|(t, x)| *t += worth * x);
+        }
+    }
+    (directions, tastes)
+}
+
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+impl Model for Vbpr<'_> {
+    fn name(&self) -> &str {
+        "vbpr"
+    }
+
+    fn settings(&self) -> Map<String, Value> {
+        map(&self.settings)
+    }
+
+    fn epoch(&mut self, history: &History, seed: u64, epoch: u32) -> Result<f64, Error> {
+        let triples = triples(history, seed, epoch);
+        let mut room = Room::default();
+        let mut loss = 0.0;
+        for batch in triples.chunks(self.settings.batch.max(1)) {
+            loss += self.differentiate(batch, &mut room);
+            self.descend();
+        }
+        Ok(loss / triples.len().max(1) as f64)
+    }
+
+    fn factors(&self) -> Result<Factors, Error> {
+        let VbprSettings { latent, visual, bias, visual_bias, .. } = self.settings;
+        let (users, items) = (self.users.rows(), self.items.rows());
+        let looks = self.looks.project(self.features);
+        let cut = |rows: &[f32], width: usize, from: usize, to: usize| -> Vec<f32> {
+            rows.chunks(width).flat_map(|row| &row[from..to]).copied().collect()
+        };
+        let (user_width, item_width) = (latent + visual, latent + 1);
+        let g_u = cut(self.users.values(), user_width, 0, latent);
+        let t_u = cut(self.users.values(), user_width, latent, user_width);
+        let g_i = cut(self.items.values(), item_width, 0, latent);
+        let b_i = cut(self.items.values(), item_width, latent, item_width);
+        let e_i = cut(&looks, visual + 1, 0, visual);
+        let v_i = cut(&looks, visual + 1, visual, visual + 1);
+        let parts = [
+            Part { name: "popularity", width: bias.into(), users: &[], items: &b_i },
+            Part { name: "history", width: latent, users: &g_u, items: &g_i },
+            Part { name: "looks", width: visual, users: &t_u, items: &e_i },
+            Part { name: "appeal", width: visual_bias.into(), users: &[], items: &v_i },
+        ];
+        Ok(Factors::new(users, items, &parts))
+    }
+
+    fn newcomers(&self) -> Option<Newcomers> {
+        let VbprSettings { latent, bias, visual_bias, visual, .. } = self.settings;
+        let dimension = self.features.dimension();
+        let mut rows = self.looks.rows();
+        rows.truncate((visual + usize::from(visual_bias)) * dimension);
+        let mean = self.features.mean().to_vec();
+        Some(Newcomers { first: usize::from(bias) + latent, mean, rows, dimension })
+    }
+
+    fn state(&self) -> State {
+        let mut state = State::new();
+        self.users.save("users", &mut state);
+        self.items.save("items", &mut state);
+        self.looks.save(&mut state);
+        // In two halves, each of which a float holds to the last bit.
+        let steps = vec![(self.adam.steps() & 0xfff) as f32, (self.adam.steps() >> 12) as f32];
+        state.insert("steps".to_owned(), Array::rows(1, steps));
+        state
+    }
+
+    fn restore(&mut self, state: &State) -> Result<(), Error> {
+        self.users.load("users", state)?;
+        self.items.load("items", state)?;
+        self.looks.load(state)?;
+        let mut steps = [0.0; 2];
+        restore(state, "steps", &mut steps)?;
+        self.adam.resume(steps[0] as u32 | (steps[1] as u32) << 12);
+        Ok(())
+    }
+}
