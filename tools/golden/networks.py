@@ -9,6 +9,7 @@ import json
 import numpy as np
 import torch
 from efficientnet_lite import EfficientNetLite0
+from mobilenet_v1 import MobileNetV1
 from PIL import Image
 from seeded import parameter, picture, samples
 from torchvision import models, transforms
@@ -32,8 +33,40 @@ class ResNet50(models.ResNet):
         return found
 
 
-def prepare(filter, mean, std):
-    steps = [transforms.Resize(256, filter), transforms.CenterCrop(224), transforms.ToTensor()]
+class InceptionV3(models.Inception3):
+    # The pooled vector's stages, by the last module of each.
+    ENDS = {"Conv2d_4a_3x3": "stem", "Mixed_5d": "mixed5", "Mixed_6e": "mixed6", "Mixed_7c": "mixed7"}
+
+    def __init__(self):
+        super().__init__(init_weights=False)
+
+    def stages(self, x):
+        found = {}
+        for name, module in self.named_children():
+            if name in ("AuxLogits", "avgpool"):
+                continue
+            x = module(x)
+            if name in self.ENDS:
+                found[self.ENDS[name]] = x
+            if name == "Mixed_7c":
+                break
+        found["embedding"] = x.mean((2, 3))
+        return found
+
+
+class AlexNet(models.AlexNet):
+    def stages(self, x):
+        found = {}
+        for index, layer in enumerate(self.features):
+            x = layer(x)
+            if isinstance(layer, torch.nn.MaxPool2d):
+                found[f"pool{len(found) + 1}"] = x
+        found["embedding"] = self.classifier[:6](self.avgpool(x).flatten(1))
+        return found
+
+
+def prepare(filter, mean, std, side=256, crop=224):
+    steps = [transforms.Resize(side, filter), transforms.CenterCrop(crop), transforms.ToTensor()]
     rule = transforms.Compose(steps + [transforms.Normalize(mean, std)])
     return torch.stack([rule(Image.fromarray(picture(*size))) for size in PICTURES])
 
@@ -66,5 +99,11 @@ def write(name, network, inputs):
 
 imagenet = prepare(InterpolationMode.BILINEAR, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
 lite = prepare(InterpolationMode.BICUBIC, [127 / 255] * 3, [128 / 255] * 3)
+# From -1 to 1. For InceptionV3 torchvision's `transform_input` makes the same of what it makes of pictures otherwise.
+half = prepare(InterpolationMode.BILINEAR, [0.5] * 3, [0.5] * 3)
+larger = prepare(InterpolationMode.BILINEAR, [0.5] * 3, [0.5] * 3, 342, 299)
 write("resnet50", ResNet50(), imagenet)
 write("efficientnet-lite0", EfficientNetLite0(), lite)
+write("inceptionv3", InceptionV3(), larger)
+write("mobilenet-v1", MobileNetV1(), half)
+write("alexnet", AlexNet(), imagenet)

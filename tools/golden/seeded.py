@@ -37,14 +37,14 @@ def picture(width, height, seed):
 def parameter(name, shape):
     """One tensor of a network, by its name and shape.
 
-    Convolutions have He's variance, so that activations neither vanish nor explode; the last batch norm of
+    Convolutions and linear layers have He's variance, so that activations neither vanish nor explode; the last batch norm of
     a ResNet's branch is weaker, so that the sums do not either. Biases are small, or they would drown the
     picture.
     """
     count = int(np.prod(shape))
     u = (splitmix(fnv(name), count) >> np.uint64(40)).astype(np.float32) / np.float32(2**23) - np.float32(1)
     f = np.float32
-    if len(shape) == 4:
+    if len(shape) >= 2:
         values = u * f(np.sqrt(6 / np.prod(shape[1:])))
     elif name.endswith("running_var"):
         values = f(1) + f(0.5) * u

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Golden numbers for the text encoders, from an implementation that shares nothing with ours.
 
-BERT and MPNet in plain PyTorch (padded batches and masks, where ours has neither) and word pieces in
+BERT, MPNet and ALBERT in plain PyTorch (padded batches and masks, where ours has neither) and word pieces in
 plain Python, written from the papers. Usage:
 
     text.py                      seeded networks           -> fixtures/golden/text/{bert,mpnet,...}.json
@@ -107,13 +107,13 @@ def bucket(distance, buckets=32, furthest=128):
 
 def network(config, get, batch):
     """All hidden states (embeddings first), batch x longest x hidden, and the mask."""
-    mpnet = config["model_type"] == "mpnet"
+    mpnet, albert = (config["model_type"] == name for name in ("mpnet", "albert"))
     pad = config["pad_token_id"]
     longest = max(map(len, batch))
     ids = torch.tensor([row + [pad] * (longest - len(row)) for row in batch])
     mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in batch])
     hidden, heads, eps = config["hidden_size"], config["num_attention_heads"], config["layer_norm_eps"]
-    norm = lambda x, name: F.layer_norm(x, (hidden,), get(name + ".weight"), get(name + ".bias"), eps)
+    norm = lambda x, name: F.layer_norm(x, x.shape[-1:], get(name + ".weight"), get(name + ".bias"), eps)
     linear = lambda x, name: F.linear(x, get(name + ".weight"), get(name + ".bias"))
     e = "embeddings."
     if mpnet:
@@ -127,22 +127,36 @@ def network(config, get, batch):
         x = x + get(e + "position_embeddings.weight")[torch.arange(longest)]
         distance = 0
     x = norm(x, e + "LayerNorm")
+    if albert:
+        x = linear(x, "encoder.embedding_hidden_mapping_in")
     states = [x]
     hide = (1 - mask[:, None, None, :].float()) * torch.finfo(torch.float32).min
     split = lambda x: x.view(len(batch), longest, heads, -1).transpose(1, 2)
     for n in range(config["num_hidden_layers"]):
-        layer = f"encoder.layer.{n}."
-        a = layer + ("attention.attn." if mpnet else "attention.self.")
-        q, k, v = (split(linear(x, a + name)) for name in ("qkv" if mpnet else ["query", "key", "value"]))
+        layer, (q, k, v, output, attention_norm, up, down, last_norm) = parts(config, n)
+        q, k, v = (split(linear(x, layer + name)) for name in (q, k, v))
         scores = q @ k.transpose(-1, -2) / math.sqrt(hidden / heads) + distance + hide
         mixed = (scores.softmax(-1) @ v).transpose(1, 2).reshape(len(batch), longest, hidden)
-        x = norm(linear(mixed, a + "o" if mpnet else layer + "attention.output.dense") + x,
-                 layer + ("attention.LayerNorm" if mpnet else "attention.output.LayerNorm"))
+        x = norm(linear(mixed, layer + output) + x, layer + attention_norm)
         act = {"gelu": F.gelu, "relu": F.relu, "gelu_new": tanh_gelu}[config["hidden_act"]]
-        x = norm(linear(act(linear(x, layer + "intermediate.dense")), layer + "output.dense") + x,
-                 layer + "output.LayerNorm")
+        x = norm(linear(act(linear(x, layer + up)), layer + down) + x, layer + last_norm)
         states.append(x)
     return states, mask
+
+
+def parts(config, n):
+    """Where the parameters of layer `n` lie, and what they are called there."""
+    kind = config["model_type"]
+    if kind == "albert":
+        group = n * config["num_hidden_groups"] // config["num_hidden_layers"]
+        names = [f"attention.{p}" for p in ("query", "key", "value", "dense", "LayerNorm")]
+        layer = f"encoder.albert_layer_groups.{group}.albert_layers.0."
+        return layer, names + ["ffn", "ffn_output", "full_layer_layer_norm"]
+    if kind == "mpnet":
+        names = [f"attention.attn.{p}" for p in "qkvo"] + ["attention.LayerNorm"]
+    else:
+        names = [f"attention.{p}" for p in ("self.query", "self.key", "self.value", "output.dense", "output.LayerNorm")]
+    return f"encoder.layer.{n}.", names + ["intermediate.dense", "output.dense", "output.LayerNorm"]
 
 
 def tanh_gelu(x):
@@ -172,38 +186,35 @@ def seeded(name, shape):
         z = (z ^ (z >> numpy.uint64(27))) * numpy.uint64(0x94D049BB133111EB)
         z = z ^ (z >> numpy.uint64(31))
     u = (z >> numpy.uint64(40)).astype(numpy.float32) / numpy.float32(2**23) - numpy.float32(1)
-    if "LayerNorm.weight" in name:
+    if "LayerNorm.weight" in name or "layer_norm.weight" in name:
         u = numpy.float32(1) + numpy.float32(0.25) * u
     elif name.endswith(".bias"):
         u = numpy.float32(0.25) * u
-    elif "embeddings" not in name and "relative" not in name:
+    elif "embeddings." not in name and "relative" not in name:
         u = u * numpy.float32(2 ** -(math.log2(shape[-1]) // 2))
     return torch.from_numpy(u.reshape(shape).copy())
 
 
 def shapes(c):
     h, i = c["hidden_size"], c["intermediate_size"]
-    yield "embeddings.word_embeddings.weight", (c["vocab_size"], h)
-    yield "embeddings.position_embeddings.weight", (c["max_position_embeddings"], h)
-    mpnet = c["model_type"] == "mpnet"
-    if mpnet:
+    e = c.get("embedding_size", h)
+    yield "embeddings.word_embeddings.weight", (c["vocab_size"], e)
+    yield "embeddings.position_embeddings.weight", (c["max_position_embeddings"], e)
+    if c["model_type"] == "mpnet":
         yield "encoder.relative_attention_bias.weight", (32, c["num_attention_heads"])
     else:
-        yield "embeddings.token_type_embeddings.weight", (2, h)
-    norms, linears = ["embeddings.LayerNorm"], []
-    for n in range(c["num_hidden_layers"]):
-        layer = f"encoder.layer.{n}."
-        a = layer + "attention."
-        if mpnet:
-            linears += [(a + "attn." + p, h, h) for p in "qkvo"]
-            norms += [a + "LayerNorm", layer + "output.LayerNorm"]
-        else:
-            linears += [(a + p, h, h) for p in ("self.query", "self.key", "self.value", "output.dense")]
-            norms += [a + "output.LayerNorm", layer + "output.LayerNorm"]
-        linears += [(layer + "intermediate.dense", h, i), (layer + "output.dense", i, h)]
-    for name in norms:
-        yield name + ".weight", (h,)
-        yield name + ".bias", (h,)
+        yield "embeddings.token_type_embeddings.weight", (2, e)
+    norms, linears = [("embeddings.LayerNorm", e)], []
+    if c["model_type"] == "albert":
+        linears.append(("encoder.embedding_hidden_mapping_in", e, h))
+    # Layers may share their parameters.
+    for layer, names in dict(parts(c, n) for n in range(c["num_hidden_layers"])).items():
+        q, k, v, output, attention_norm, up, down, last_norm = (layer + name for name in names)
+        linears += [(name, h, h) for name in (q, k, v, output)] + [(up, h, i), (down, i, h)]
+        norms += [(attention_norm, h), (last_norm, h)]
+    for name, width in norms:
+        yield name + ".weight", (width,)
+        yield name + ".bias", (width,)
     for name, inputs, outputs in linears:
         yield name + ".weight", (outputs, inputs)
         yield name + ".bias", (outputs,)
@@ -285,6 +296,8 @@ if __name__ == "__main__":
         small("bert", {"model_type": "bert"}, 40, tail=24)
         small("bert-gelu-new", {"model_type": "bert", "hidden_act": "gelu_new"}, 40, layers=())
         small("mpnet", {"model_type": "mpnet"}, 180)
+        shared = {"embedding_size": 16, "num_hidden_layers": 4, "num_hidden_groups": 2, "inner_group_num": 1}
+        small("albert", {"model_type": "albert", "hidden_act": "gelu_new"} | shared, 40)
         sized = {"hidden_size": 384, "num_attention_heads": 12, "intermediate_size": 1536, "num_hidden_layers": 6}
         small("bert-minilm-size", {"model_type": "bert"} | sized, 256, SMALL_TEXTS[:4], layers=())
         sized = {"hidden_size": 768, "num_attention_heads": 12, "intermediate_size": 3072, "num_hidden_layers": 12}

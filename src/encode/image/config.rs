@@ -40,10 +40,12 @@ impl Config {
     /// The network's name: timm's `architecture`, else Hugging Face's `model_type`.
     pub(super) fn declared(&self) -> Result<Option<&str>, Error> {
         let Some(file) = &self.model else { return Ok(None) };
-        // The same weights in another network: a stride moves from the 3x3 to the 1x1 before it.
-        let field = "downsample_in_bottleneck";
-        if let Some(moved) = file.json.get(field).filter(|moved| **moved != Value::Bool(false)) {
-            return Err(file.unknown(field, moved));
+        // The same weights in another network: a stride that moves from the 3x3 to the 1x1 before it, or
+        // zeros on other sides.
+        for (field, ours) in [("downsample_in_bottleneck", false), ("tf_padding", true)] {
+            if let Some(other) = file.json.get(field).filter(|set| **set != Value::Bool(ours)) {
+                return Err(file.unknown(field, other));
+            }
         }
         let name = file.json.get("architecture").or_else(|| file.json.get("model_type"));
         Ok(name.and_then(Value::as_str))

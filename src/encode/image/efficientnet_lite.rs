@@ -9,11 +9,13 @@
 //!
 //! The input is added where a block keeps its shape. Zeros are padded as TensorFlow does.
 
-use candle_core::{Device, Tensor};
+use candle_core::Device;
 
-use super::conv::{Activation, Conv, Geometry, Padding};
+use super::conv::{Activation, Conv};
 use super::encoder::{Known, Network, Tap};
+use super::geometry::{Kernel, Padding};
 use super::loader::{Loader, Names};
+use super::maps::Maps;
 use super::pool;
 use super::preprocess::{Preprocessing, Resize, Rounding};
 use super::resize::Filter;
@@ -61,6 +63,11 @@ const STAGES: [Stage; 7] = [
     Stage { blocks: 1, kernel: 3, stride: 1, widening: 6, outputs: 320 },
 ];
 
+const NAMES: [&str; 7] = ["stage1", "stage2", "stage3", "stage4", "stage5", "stage6", "stage7"];
+
+/// Stages whose maps are larger than their weights.
+const LARGE: usize = 4;
+
 struct EfficientNetLite0 {
     stem: Conv,
     stages: Vec<Vec<Block>>,
@@ -78,7 +85,7 @@ impl EfficientNetLite0 {
     fn load(weights: &Weights, device: &Device) -> Result<Self, Error> {
         let layout = Layout::of(weights).unwrap_or(Layout::TensorFlowPort);
         let loader = Loader::new(weights, EPSILON, device);
-        let first = Geometry { kernel: 3, stride: 2, padding: Padding::Same };
+        let first = Kernel::square(3, 2, Padding::Same);
         let stem = loader.conv(&layout.stem(), (3, 32), first, Activation::Relu6)?;
         let mut inputs = 32;
         let mut number = 0;
@@ -101,21 +108,34 @@ impl EfficientNetLite0 {
     }
 }
 
-const POINT: Geometry = Geometry { kernel: 1, stride: 1, padding: Padding::Same };
+const POINT: Kernel = Kernel::square(1, 1, Padding::Same);
 
 impl Network for EfficientNetLite0 {
-    fn forward(&self, x: &Tensor, tap: &mut Tap<'_>) -> candle_core::Result<Tensor> {
-        let names = ["stage1", "stage2", "stage3", "stage4", "stage5", "stage6", "stage7"];
-        let mut x = self.stem.forward(x)?;
-        tap("stem", &x);
-        for (blocks, name) in self.stages.iter().zip(names) {
-            for block in blocks {
-                x = block.forward(&x)?;
+    fn forward(&self, x: &Maps, tap: &mut Tap<'_>) -> candle_core::Result<Maps> {
+        let (large, small) = self.stages.split_at(LARGE);
+        let (large_names, small_names) = NAMES.split_at(LARGE);
+        let mut x = x.one_by_one(|x| {
+            let mut x = self.stem.forward(x)?;
+            tap("stem", &x);
+            for (blocks, name) in large.iter().zip(large_names) {
+                x = through(blocks, x)?;
+                tap(name, &x);
             }
+            Ok(x)
+        })?;
+        for (blocks, name) in small.iter().zip(small_names) {
+            x = through(blocks, x)?;
             tap(name, &x);
         }
         pool::mean(&self.head.forward(&x)?)
     }
+}
+
+fn through(blocks: &[Block], mut x: Maps) -> candle_core::Result<Maps> {
+    for block in blocks {
+        x = block.forward(&x)?;
+    }
+    Ok(x)
 }
 
 impl Block {
@@ -131,7 +151,7 @@ impl Block {
         let widen = (stage.widening > 1)
             .then(|| loader.conv(&names(Part::Widen), (inputs, middle), POINT, relu6))
             .transpose()?;
-        let around = Geometry { kernel: stage.kernel, stride, padding: Padding::Same };
+        let around = Kernel::square(stage.kernel, stride, Padding::Same);
         Ok(Block {
             widen,
             depthwise: loader.depthwise(&names(Part::Depthwise), middle, around, relu6)?,
@@ -140,7 +160,7 @@ impl Block {
         })
     }
 
-    fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+    fn forward(&self, x: &Maps) -> candle_core::Result<Maps> {
         let y = match &self.widen {
             Some(widen) => self.depthwise.forward(&widen.forward(x)?)?,
             None => self.depthwise.forward(x)?,

@@ -1,9 +1,10 @@
 //! What all networks that read pictures share: preparing, batching, and the vector at the end.
 
-use candle_core::{Device, Tensor};
+use candle_core::Device;
 use image::RgbImage;
 use rayon::prelude::*;
 
+use super::maps::{Arena, Maps};
 use super::preprocess::Preprocessing;
 use crate::encode::{Embedding, Encoder, Error, Fingerprint, ImageEncoder, Pixels, Weights};
 
@@ -24,15 +25,15 @@ pub(super) struct Known {
 pub(super) type Loaded = Result<Box<dyn Network>, Error>;
 
 /// Sees the activations after each stage, with the stage's name.
-pub(super) type Tap<'a> = dyn FnMut(&'static str, &Tensor) + 'a;
+pub(super) type Tap<'a> = dyn FnMut(&'static str, &Maps) + 'a;
 
-/// From (channels, pictures, rows, columns) to (pictures, dimension).
+/// From pictures to maps of one place, whose channels are the vector.
 pub(super) trait Network: Send + Sync {
-    fn forward(&self, x: &Tensor, tap: &mut Tap<'_>) -> candle_core::Result<Tensor>;
+    fn forward(&self, x: &Maps, tap: &mut Tap<'_>) -> candle_core::Result<Maps>;
 }
 
-/// How many pictures go through the network together on one core; more would leave its cache.
-const TOGETHER: usize = 4;
+/// How many pictures go through the network together on one core; the maps of more would leave its cache.
+const TOGETHER: usize = 8;
 
 /// A network with its weights and its rule of preprocessing.
 pub(super) struct PictureEncoder {
@@ -67,32 +68,20 @@ impl PictureEncoder {
         })
     }
 
-    /// Lays pictures side by side, channel by channel.
-    fn input(&self, batch: &[Pixels]) -> candle_core::Result<Tensor> {
-        let side = self.preprocessing.crop;
-        let plane = side * side;
-        let mut values = Vec::with_capacity(3 * batch.len() * plane);
-        for channel in 0..3 {
-            for pixels in batch {
-                match pixels.values.get(channel * plane..(channel + 1) * plane) {
-                    Some(values_of_channel) if pixels.side == side => {
-                        values.extend_from_slice(values_of_channel);
-                    }
-                    _ => candle_core::bail!(
-                        "{} reads pictures of side {side} and was given one of side {}",
-                        self.name,
-                        pixels.side
-                    ),
-                }
-            }
-        }
-        Tensor::from_vec(values, (3, batch.len(), side, side), &self.device)
-    }
-
     fn encode_together(&self, batch: &[Pixels]) -> Result<Vec<Embedding>, Error> {
-        let pooled = self.network.forward(&self.input(batch)?, &mut |_, _| ())?;
-        let rows = pooled.to_vec2::<f32>()?;
-        rows.into_iter().map(|row| Ok(Embedding::new(row)?)).collect()
+        let side = self.preprocessing.crop;
+        let fits = |pixels: &&Pixels| pixels.side == side && pixels.values.len() == 3 * side * side;
+        if let Some(other) = batch.iter().find(|pixels| !fits(pixels)) {
+            let said = format!(
+                "{} reads pictures of side {side} and was given one of side {}",
+                self.name, other.side
+            );
+            return Err(candle_core::Error::msg(said).into());
+        }
+        let planes: Vec<&[f32]> = batch.iter().map(|pixels| &pixels.values[..]).collect();
+        let pictures = Maps::of_pictures(&planes, side, &self.device, &Arena::of_thread())?;
+        let vectors = self.network.forward(&pictures, &mut |_, _| ())?.planes()?;
+        vectors.into_iter().map(|vector| Ok(Embedding::new(vector)?)).collect()
     }
 }
 

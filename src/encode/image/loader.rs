@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 
 use candle_core::Device;
 
-use super::conv::{Activation, Conv, Geometry, Parts};
+use super::conv::{Activation, Conv, Folded, Norm};
+use super::geometry::{Kernel, Padding};
 use crate::encode::{Error, Weights};
 
 /// The names of a convolution's weight, and of its batch norm without `.weight` and the like.
@@ -36,12 +37,10 @@ impl<'a> Loader<'a> {
         &self,
         names: &Names,
         (inputs, outputs): (usize, usize),
-        geometry: Geometry,
+        geometry: Kernel,
         activation: Activation,
     ) -> Result<Conv, Error> {
-        let shape = [outputs, inputs, geometry.kernel, geometry.kernel];
-        let parts = self.parts(names, &shape)?;
-        Ok(Conv::new(parts, false, geometry, activation, self.device)?)
+        self.normed(names, (inputs, outputs), false, geometry, activation)
     }
 
     /// A convolution of each channel by itself.
@@ -49,16 +48,76 @@ impl<'a> Loader<'a> {
         &self,
         names: &Names,
         channels: usize,
-        geometry: Geometry,
+        geometry: Kernel,
         activation: Activation,
     ) -> Result<Conv, Error> {
-        let parts = self.parts(names, &[channels, 1, geometry.kernel, geometry.kernel])?;
-        Ok(Conv::new(parts, true, geometry, activation, self.device)?)
+        self.normed(names, (1, channels), true, geometry, activation)
+    }
+
+    /// A convolution with a bias and without a batch norm.
+    pub(super) fn biased(
+        &self,
+        name: &str,
+        (inputs, outputs): (usize, usize),
+        geometry: Kernel,
+        activation: Activation,
+    ) -> Result<Conv, Error> {
+        let kernel = (geometry.down.kernel, geometry.across.kernel);
+        self.with_bias(name, &[outputs, inputs, kernel.0, kernel.1], geometry, activation)
+    }
+
+    /// A linear layer over all channels of `side` by `side` places: a convolution that fits once.
+    pub(super) fn linear(
+        &self,
+        name: &str,
+        (inputs, outputs): (usize, usize),
+        side: usize,
+        activation: Activation,
+    ) -> Result<Conv, Error> {
+        let geometry = Kernel::square(side, 1, Padding::Each(0));
+        self.with_bias(name, &[outputs, inputs * side * side], geometry, activation)
+    }
+
+    fn with_bias(
+        &self,
+        name: &str,
+        shape: &[usize],
+        geometry: Kernel,
+        activation: Activation,
+    ) -> Result<Conv, Error> {
+        let weight = self.read(format!("{name}.weight"), shape)?;
+        let bias = self.read(format!("{name}.bias"), &shape[..1])?;
+        let folded = Folded { weight, bias, depthwise: false, geometry, activation };
+        Ok(Conv::new(folded, self.device)?)
+    }
+
+    fn normed(
+        &self,
+        names: &Names,
+        (inputs, outputs): (usize, usize),
+        depthwise: bool,
+        geometry: Kernel,
+        activation: Activation,
+    ) -> Result<Conv, Error> {
+        let kernel = (geometry.down.kernel, geometry.across.kernel);
+        let shape = [outputs, inputs, kernel.0, kernel.1];
+        let mut weight = self.read(format!("{}.weight", names.conv), &shape)?;
+        let norm = |part: &str| self.read(format!("{}.{part}", names.norm), &[outputs]);
+        let norm = Norm {
+            gamma: norm("weight")?,
+            beta: norm("bias")?,
+            mean: norm("running_mean")?,
+            variance: norm("running_var")?,
+            epsilon: self.epsilon,
+        };
+        let bias = norm.fold(&mut weight);
+        let folded = Folded { weight, bias, depthwise, geometry, activation };
+        Ok(Conv::new(folded, self.device)?)
     }
 
     /// Refuses a file that holds more than was read, but for the classifier under one of `heads`.
-    pub(super) fn finish(self, network: &str, heads: &[&str]) -> Result<(), Error> {
-        let used = self.used.into_inner();
+    pub(super) fn finish(&self, network: &str, heads: &[&str]) -> Result<(), Error> {
+        let used = self.used.borrow();
         let known = |name: &str| {
             used.contains(name)
                 || name.ends_with(".num_batches_tracked")
@@ -70,18 +129,6 @@ impl<'a> Loader<'a> {
                 "it holds `{name}`, which {network} has not: it is another network's"
             ))),
         }
-    }
-
-    fn parts(&self, names: &Names, shape: &[usize]) -> Result<Parts, Error> {
-        let norm = |part: &str| self.read(format!("{}.{part}", names.norm), &shape[..1]);
-        Ok(Parts {
-            weight: self.read(format!("{}.weight", names.conv), shape)?,
-            gamma: norm("weight")?,
-            beta: norm("bias")?,
-            mean: norm("running_mean")?,
-            variance: norm("running_var")?,
-            epsilon: self.epsilon,
-        })
     }
 
     fn read(&self, name: String, shape: &[usize]) -> Result<Vec<f32>, Error> {

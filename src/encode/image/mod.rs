@@ -4,12 +4,19 @@
 //! `preprocessor_config.json`. Flowing out: an [`ImageEncoder`]. Another network is another file that
 //! ends in a `KNOWN`, and a line in the table here.
 
+mod alexnet;
 mod config;
 mod conv;
+mod dense;
 mod depthwise;
 mod efficientnet_lite;
 mod encoder;
+mod frame;
+mod geometry;
+mod inception_v3;
 mod loader;
+mod maps;
+mod mobilenet_v1;
 mod pool;
 mod preprocess;
 mod resize;
@@ -18,12 +25,13 @@ mod resnet;
 pub(crate) mod seeded;
 #[cfg(test)]
 mod tests;
+mod winograd;
 
 use std::path::{Path, PathBuf};
 
 use candle_core::Device;
 
-pub use self::conv::{Geometry, Padding};
+pub use self::geometry::{Geometry, Padding};
 
 use ::image::RgbImage;
 
@@ -41,7 +49,13 @@ pub fn squash(picture: &RgbImage, side: usize) -> Vec<u8> {
     resize::resize(picture, (side, side), resize::Filter::Bilinear, whole)
 }
 
-const NETWORKS: [Known; 2] = [resnet::KNOWN, efficientnet_lite::KNOWN];
+const NETWORKS: [Known; 5] = [
+    resnet::KNOWN,
+    efficientnet_lite::KNOWN,
+    inception_v3::KNOWN,
+    mobilenet_v1::KNOWN,
+    alexnet::KNOWN,
+];
 
 /// Opens a model directory. Which network it holds is read from its `config.json`, else from the names
 /// of its weights.

@@ -1,82 +1,123 @@
-//! Pooling over (channels, pictures, rows, columns).
+//! Pooling: the largest or the mean of each neighbourhood, and the mean over all places.
 
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
+use candle_core::{Result, Tensor};
 
-use super::conv::{Geometry, Padding, elements};
+use super::geometry::Kernel;
+use super::maps::Maps;
 
-/// The largest of each 3x3 neighbourhood, every second row and column; padding never wins.
-pub(super) fn max_3x3_stride_2(x: &Tensor) -> Result<Tensor> {
-    if x.device().is_cpu() {
-        return x.apply_op1_no_bwd(&Max3x3);
+/// The largest of each neighbourhood; padding never wins.
+pub(super) fn largest(x: &Maps, geometry: &Kernel) -> Result<Maps> {
+    if let Some(tensor) = x.tensor() {
+        let (kernel, stride, tensor) = for_candle(tensor, x, geometry)?;
+        // Behind a ReLU a zero never beats what it stands beside.
+        return Maps::of_tensor(tensor.max_pool2d_with_stride(kernel, stride)?);
     }
-    // Behind a ReLU a zero never beats what it stands beside.
-    x.pad_with_zeros(2, 1, 1)?.pad_with_zeros(3, 1, 1)?.max_pool2d_with_stride(3, 2)
+    pooled(x, geometry, f32::NEG_INFINITY, |most, x| {
+        // What is not a number wins, so that it is not lost.
+        *most = if x > *most || x.is_nan() { x } else { *most };
+    })
 }
 
-/// The mean of each channel of each picture: (pictures, channels).
-pub(super) fn mean(x: &Tensor) -> Result<Tensor> {
-    x.flatten_from(2)?.mean(2)?.t()?.contiguous()
+/// The mean of each neighbourhood, padding counted as zeros.
+pub(super) fn mean_around(x: &Maps, geometry: &Kernel) -> Result<Maps> {
+    if let Some(tensor) = x.tensor() {
+        let (kernel, stride, tensor) = for_candle(tensor, x, geometry)?;
+        return Maps::of_tensor(tensor.avg_pool2d_with_stride(kernel, stride)?);
+    }
+    let mut y = pooled(x, geometry, 0.0, |sum, x| *sum += x)?;
+    let scale = 1.0 / (geometry.down.kernel * geometry.across.kernel) as f32;
+    y.places_mut()?.iter_mut().for_each(|y| *y *= scale);
+    Ok(y)
 }
 
-struct Max3x3;
-
-impl CustomOp1 for Max3x3 {
-    fn name(&self) -> &'static str {
-        "max pool"
+/// The mean of each channel over all places.
+pub(super) fn mean(x: &Maps) -> Result<Maps> {
+    if let Some(tensor) = x.tensor() {
+        return Maps::of_tensor(tensor.mean_keepdim((2, 3))?);
     }
+    let places = x.rows * x.columns;
+    let mut y = x.unwritten(1, 1, x.channels)?;
+    let pictures = x.places()?.chunks_exact(places * x.channels);
+    for (picture, means) in pictures.zip(y.places_mut()?.chunks_exact_mut(x.channels)) {
+        means.fill(0.0);
+        for place in picture.chunks_exact(x.channels) {
+            means.iter_mut().zip(place).for_each(|(sum, x)| *sum += x);
+        }
+        means.iter_mut().for_each(|sum| *sum /= places as f32);
+    }
+    Ok(y)
+}
 
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let geometry = Geometry { kernel: 3, stride: 2, padding: Padding::Each(1) };
-        let (channels, pictures, rows, columns) = layout.shape().dims4()?;
-        let x = elements(storage, layout)?;
-        let (_, out_rows) = geometry.along(rows);
-        let (_, out_columns) = geometry.along(columns);
-        let mut pooled = Vec::with_capacity(channels * pictures * out_rows * out_columns);
-        let mut tallest = vec![0f32; columns];
-        for plane in x.chunks_exact(rows * columns) {
-            for y in 0..out_rows {
-                tallest.fill(f32::NEG_INFINITY);
-                let under = (2 * y).saturating_sub(1)..(2 * y + 2).min(rows);
-                for row in plane[under.start * columns..under.end * columns].chunks_exact(columns) {
-                    tallest.iter_mut().zip(row).for_each(|(top, &x)| *top = larger(*top, x));
-                }
-                pooled.extend((0..out_columns).map(|x| {
-                    let under = (2 * x).saturating_sub(1)..(2 * x + 2).min(columns);
-                    tallest[under].iter().copied().fold(f32::NEG_INFINITY, larger)
-                }));
+/// Kernel, stride, and the tensor with its padding.
+fn for_candle(
+    tensor: &Tensor,
+    x: &Maps,
+    Kernel { down, across }: &Kernel,
+) -> Result<((usize, usize), (usize, usize), Tensor)> {
+    let ((top, bottom), (left, right)) = (down.zeros(x.rows), across.zeros(x.columns));
+    let tensor = tensor.pad_with_zeros(2, top, bottom)?.pad_with_zeros(3, left, right)?;
+    Ok(((down.kernel, across.kernel), (down.stride, across.stride), tensor))
+}
+
+/// Gathers each neighbourhood, channel by channel.
+fn pooled(
+    x: &Maps,
+    Kernel { down, across }: &Kernel,
+    start: f32,
+    gather: impl Fn(&mut f32, f32),
+) -> Result<Maps> {
+    let ((_, rows), (_, columns)) = (down.along(x.rows), across.along(x.columns));
+    let channels = x.channels;
+    let mut y = x.unwritten(rows, columns, channels)?;
+    let values = x.places()?;
+    for (at, y) in y.places_mut()?.chunks_exact_mut(channels).enumerate() {
+        let (picture, row, column) = (at / (rows * columns), at / columns % rows, at % columns);
+        let (tall, row) = down.taps(row, x.rows);
+        let (wide, column) = across.taps(column, x.columns);
+        y.fill(start);
+        for row in row..row + tall.len() {
+            let first = ((picture * x.rows + row) * x.columns + column) * channels;
+            for place in values[first..].chunks_exact(channels).take(wide.len()) {
+                y.iter_mut().zip(place).for_each(|(y, &x)| gather(y, x));
             }
         }
-        let shape = Shape::from((channels, pictures, out_rows, out_columns));
-        Ok((CpuStorage::F32(pooled), shape))
     }
-}
-
-/// The larger number; what is not a number wins, so that it is not lost.
-fn larger(a: f32, b: f32) -> f32 {
-    if b > a || b.is_nan() { b } else { a }
+    Ok(y)
 }
 
 #[cfg(test)]
 mod tests {
     use candle_core::Device;
 
+    use super::super::geometry::Padding;
+    use super::super::maps::Arena;
     use super::*;
+
+    /// One picture of three channels, 3 x 3.
+    fn maps() -> Maps {
+        let planes = [
+            [-1f32, -2., -3., -4., -5., -6., -7., -8., -9.],
+            [1., 2., 9., 3., 4., 0., 5., 8., 7.],
+            [0.; 9],
+        ];
+        Maps::of_pictures(&[&planes.concat()], 3, &Device::Cpu, &Arena::default()).unwrap()
+    }
 
     #[test]
     fn pools_by_hand() {
-        let x = Tensor::new(
-            &[
-                [[[-1f32, -2., -3.], [-4., -5., -6.], [-7., -8., -9.]]],
-                [[[1., 2., 9.], [3., 4., 0.], [5., 8., 7.]]],
-            ],
-            &Device::Cpu,
-        )
-        .unwrap();
-        let pooled = max_3x3_stride_2(&x).unwrap();
-        assert_eq!(pooled.dims(), [2, 1, 2, 2]);
-        let values: Vec<f32> = pooled.flatten_all().unwrap().to_vec1().unwrap();
-        assert_eq!(values, [-1., -2., -4., -5., 4., 9., 8., 8.]);
-        let mean = mean(&x).unwrap();
-        assert_eq!(mean.to_vec2::<f32>().unwrap(), [[-5.0, 39.0 / 9.0]]);
+        let around = Kernel::square(3, 2, Padding::Each(1));
+        let pooled = largest(&maps(), &around).unwrap();
+        assert_eq!((pooled.rows, pooled.columns, pooled.channels), (2, 2, 3));
+        let expected = [[-1., -2., -4., -5.], [4., 9., 8., 8.], [0.; 4]].concat();
+        assert_eq!(pooled.planes().unwrap(), [expected]);
+
+        let within = Kernel::square(3, 2, Padding::Each(0));
+        assert_eq!(largest(&maps(), &within).unwrap().planes().unwrap(), [[-1., 9., 0.]]);
+
+        let expected = [[-12., -16., -24., -28.], [10., 15., 20., 19.], [0.; 4]].concat();
+        let ninths: Vec<f32> = expected.iter().map(|x| x * (1.0 / 9.0)).collect();
+        assert_eq!(mean_around(&maps(), &around).unwrap().planes().unwrap(), [ninths]);
+
+        assert_eq!(mean(&maps()).unwrap().planes().unwrap(), [[-5.0, 39.0 / 9.0, 0.0]]);
     }
 }

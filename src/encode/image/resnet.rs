@@ -11,11 +11,13 @@
 //! A ReLU follows every convolution, in a branch's last one after the shortcut is added; the shortcut is
 //! a 1x1 where the shape changes.
 
-use candle_core::{Device, Tensor};
+use candle_core::Device;
 
-use super::conv::{Activation, Conv, Geometry, Padding};
+use super::conv::{Activation, Conv};
 use super::encoder::{Known, Network, Tap};
+use super::geometry::{Kernel, Padding};
 use super::loader::{Loader, Names};
+use super::maps::Maps;
 use super::pool;
 use super::preprocess::{Preprocessing, Resize, Rounding};
 use super::resize::Filter;
@@ -48,7 +50,7 @@ const EXPANSION: usize = 4;
 
 struct ResNet50 {
     stem: Conv,
-    layers: Vec<Vec<Block>>,
+    layers: [Vec<Block>; 4],
 }
 
 struct Block {
@@ -60,20 +62,18 @@ impl ResNet50 {
     fn load(weights: &Weights, device: &Device) -> Result<Self, Error> {
         let layout = Layout::of(weights).unwrap_or(Layout::Torchvision);
         let loader = Loader::new(weights, EPSILON, device);
-        let wide = Geometry { kernel: 7, stride: 2, padding: Padding::Each(3) };
+        let wide = Kernel::square(7, 2, Padding::Each(3));
         let stem = loader.conv(&layout.stem(), (3, 64), wide, Activation::Relu)?;
-        let mut layers = Vec::new();
+        let mut layers = [const { Vec::new() }; 4];
         let mut inputs = 64;
-        for (layer, depth) in DEPTHS.into_iter().enumerate() {
+        for (layer, blocks) in layers.iter_mut().enumerate() {
             let middle = 64 << layer;
-            let mut blocks = Vec::new();
-            for block in 0..depth {
+            for block in 0..DEPTHS[layer] {
                 let stride = if layer > 0 && block == 0 { 2 } else { 1 };
                 let names = |part| layout.part(layer, block, part);
                 blocks.push(Block::load(&loader, names, (inputs, middle), stride)?);
                 inputs = middle * EXPANSION;
             }
-            layers.push(blocks);
         }
         loader.finish("ResNet-50", &["fc.", "classifier."])?;
         Ok(ResNet50 { stem, layers })
@@ -81,17 +81,32 @@ impl ResNet50 {
 }
 
 impl Network for ResNet50 {
-    fn forward(&self, x: &Tensor, tap: &mut Tap<'_>) -> candle_core::Result<Tensor> {
-        let mut x = pool::max_3x3_stride_2(&self.stem.forward(x)?)?;
-        tap("stem", &x);
-        for (blocks, name) in self.layers.iter().zip(["layer1", "layer2", "layer3", "layer4"]) {
-            for block in blocks {
-                x = block.forward(&x)?;
-            }
-            tap(name, &x);
-        }
+    fn forward(&self, x: &Maps, tap: &mut Tap<'_>) -> candle_core::Result<Maps> {
+        let halved = Kernel::square(3, 2, Padding::Each(1));
+        let [first, second, third, fourth] = &self.layers;
+        let mut x = x.one_by_one(|x| {
+            let x = pool::largest(&self.stem.forward(x)?, &halved)?;
+            tap("stem", &x);
+            let x = through(first, x, "layer1", tap)?;
+            through(second, x, "layer2", tap)
+        })?;
+        x = through(third, x, "layer3", tap)?;
+        x = through(fourth, x, "layer4", tap)?;
         pool::mean(&x)
     }
+}
+
+fn through(
+    blocks: &[Block],
+    mut x: Maps,
+    name: &'static str,
+    tap: &mut Tap<'_>,
+) -> candle_core::Result<Maps> {
+    for block in blocks {
+        x = block.forward(&x)?;
+    }
+    tap(name, &x);
+    Ok(x)
 }
 
 impl Block {
@@ -102,8 +117,8 @@ impl Block {
         stride: usize,
     ) -> Result<Self, Error> {
         let outputs = middle * EXPANSION;
-        let point = |stride| Geometry { kernel: 1, stride, padding: Padding::Each(0) };
-        let around = Geometry { kernel: 3, stride, padding: Padding::Each(1) };
+        let point = |stride| Kernel::square(1, stride, Padding::Each(0));
+        let around = Kernel::square(3, stride, Padding::Each(1));
         let relu = Activation::Relu;
         let branch = [
             loader.conv(&names(Part::Conv(1)), (inputs, middle), point(1), relu)?,
@@ -117,7 +132,7 @@ impl Block {
         Ok(Block { branch, shortcut: shortcut.transpose()? })
     }
 
-    fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+    fn forward(&self, x: &Maps) -> candle_core::Result<Maps> {
         let [first, second, third] = &self.branch;
         let y = second.forward(&first.forward(x)?)?;
         match &self.shortcut {

@@ -59,7 +59,7 @@ pub(crate) fn parameter(name: &str, shape: &[usize]) -> Tensor {
     let last_of_its_branch = name.ends_with("bn3.weight");
     let values = (0..shape.iter().product::<usize>()).map(|index| {
         let u = (splitmix(seed, index as u64) >> 40) as f32 / (1u32 << 23) as f32 - 1.0;
-        if shape.len() == 4 {
+        if shape.len() >= 2 {
             u * (6.0 / shape[1..].iter().product::<usize>() as f64).sqrt() as f32
         } else if name.ends_with("running_var") {
             1.0 + 0.5 * u

@@ -3,9 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use candle_core::{Device, Tensor};
+use candle_core::Device;
 use serde_json::Value;
 
+use super::maps::{Arena, Maps};
 use super::*;
 use crate::encode::Pixels;
 use crate::encode::image::seeded::{floats, golden, model, picture, places};
@@ -66,10 +67,10 @@ fn stages_as_pytorch(dir: &Path, known: &Known, golden: &Value) {
     let network = (known.load)(&weights, &Device::Cpu).unwrap();
     let mut seen = 0;
     for (picture, pixels) in prepared(&*encoder, golden).into_iter().enumerate() {
-        let (side, values) = (pixels.side, pixels.values);
-        let x = Tensor::from_vec(values, (3, 1, side, side), &Device::Cpu).unwrap();
-        let mut compare = |stage: &'static str, x: &Tensor| {
-            let x: Vec<f32> = x.flatten_all().unwrap().to_vec1().unwrap();
+        let (side, values) = (pixels.side, [&pixels.values[..]]);
+        let x = Maps::of_pictures(&values, side, &Device::Cpu, &Arena::default()).unwrap();
+        let mut compare = |stage: &'static str, x: &Maps| {
+            let x = x.planes().unwrap().concat();
             let expected = floats(&golden["stages"][stage][picture]);
             let largest = expected.iter().fold(0f32, |largest, x| largest.max(x.abs()));
             for (at, expected) in places(x.len()).zip(expected) {
@@ -155,6 +156,42 @@ fn efficientnet_lite0_is_pytorchs_under_every_naming() {
 }
 
 #[test]
+fn inception_v3_is_pytorchs() {
+    let golden = golden("inceptionv3.json");
+    let folder = model(&shapes(&golden), str::to_owned);
+    stages_as_pytorch(folder.path(), &inception_v3::KNOWN, &golden);
+    embeds_as_pytorch(folder.path(), &golden);
+}
+
+#[test]
+fn mobilenet_v1_is_pytorchs_with_and_without_its_head() {
+    let golden = golden("mobilenet-v1.json");
+    let folder = model(&shapes(&golden), str::to_owned);
+    stages_as_pytorch(folder.path(), &mobilenet_v1::KNOWN, &golden);
+    let embeddings = embeds_as_pytorch(folder.path(), &golden);
+    let shapes: Vec<_> = shapes(&golden);
+    let body: Vec<_> =
+        shapes.into_iter().filter(|(name, _)| !name.starts_with("classifier")).collect();
+    let body = model(&body, |name| name.replace("mobilenet_v1.", ""));
+    assert_eq!(embeds_as_pytorch(body.path(), &golden), embeddings);
+    let config = r#"{"model_type": "mobilenet_v1", "tf_padding": false}"#;
+    fs::write(body.path().join("config.json"), config).unwrap();
+    assert!(refusal(body.path()).contains("tf_padding"));
+}
+
+#[test]
+fn alexnet_is_pytorchs() {
+    let golden = golden("alexnet.json");
+    let shapes: Vec<_> = shapes(&golden);
+    // Its head is of no use, and its other weights are many enough.
+    let body: Vec<_> =
+        shapes.into_iter().filter(|(name, _)| !name.starts_with("classifier.6")).collect();
+    let folder = model(&body, str::to_owned);
+    stages_as_pytorch(folder.path(), &alexnet::KNOWN, &golden);
+    embeds_as_pytorch(folder.path(), &golden);
+}
+
+#[test]
 fn a_picture_has_the_same_embedding_in_any_batch_and_on_any_thread() {
     let golden = golden("efficientnet-lite0.json");
     let folder = model(&shapes(&golden), str::to_owned);
@@ -237,7 +274,7 @@ fn other_networks_weights_are_refused_by_name() {
     assert!(said.contains("`layer3.6.conv1.weight`, which ResNet-50 has not"), "{said}");
 
     let said = refusal(model(&[("lstm.weight".to_owned(), vec![4, 4])], str::to_owned).path());
-    assert!(said.contains("resnet50, efficientnet-lite0"), "{said}");
+    assert!(said.contains("resnet50, efficientnet-lite0, inceptionv3"), "{said}");
 }
 
 #[test]

@@ -9,9 +9,10 @@
 //!
 //! [`product`] multiplies matrices, in register tiles that `tile` writes by hand, because compilers do not find them;
 //! [`strided`] does the same for matrices of any orientation that are seen once, as training has them.
-//! [`gelu`], [`softmax`] and [`norm`] are plain loops over chunks of [`LANES`], which the compiler makes
-//! vector instructions of.
+//! [`gelu`], [`softmax`], [`norm`], [`depthwise`] and [`winograd`] are plain loops over chunks of [`LANES`],
+//! which the compiler makes vector instructions of.
 
+mod depthwise;
 mod exp;
 mod gelu;
 mod norm;
@@ -19,11 +20,14 @@ mod product;
 mod softmax;
 mod strided;
 mod tile;
+pub(super) mod winograd;
 
 use std::sync::LazyLock;
 
+pub(super) use depthwise::{Line, depthwise};
 pub(super) use gelu::{gelu, gelu_tanh};
 pub(super) use norm::add_norm;
+pub(super) use product::{Base, Ending, Grid, Steps, multiply_grid};
 pub(crate) use product::{Panels, Rows, multiply};
 pub(super) use softmax::softmax;
 pub(crate) use strided::{

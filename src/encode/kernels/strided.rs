@@ -10,7 +10,7 @@
 use rayon::prelude::*;
 
 use super::Isa;
-use super::product::{MOST_ROWS, Rows, WIDTH};
+use super::product::{Base, Ending, MOST_ROWS, Rows, WIDTH};
 
 /// One input's values in a panel.
 pub(crate) type Lanes = [f32; WIDTH];
@@ -135,12 +135,13 @@ pub(crate) fn multiply_panels(
             let (start, end) = (bounds(tile), bounds(tile + 1));
             let rows = rows.part(start, end - start);
             let out = &mut out[start * stride + first..];
-            if columns == WIDTH && onto == Onto::Nothing {
-                isa.tile(rows, panel, &none, out, stride);
+            if columns == WIDTH {
+                let onto = if onto == Onto::Nothing { Base::Nothing } else { Base::Written };
+                isa.tile(rows, panel, &none, out, stride, &Ending { onto, ..Ending::PLAIN });
                 continue;
             }
             let mut sums = [[0.0; WIDTH]; MOST_ROWS];
-            isa.tile(rows, panel, &none, sums.as_flattened_mut(), WIDTH);
+            isa.tile(rows, panel, &none, sums.as_flattened_mut(), WIDTH, &Ending::PLAIN);
             for (row, sums) in sums[..rows.count()].iter().enumerate() {
                 let out = &mut out[row * stride..][..columns];
                 match onto {

@@ -25,6 +25,7 @@ pub(super) struct Fused {
     words: Tensor,
     positions: Tensor,
     norm: Norm,
+    widening: Option<Panels>,
     layers: Vec<FusedLayer>,
     /// One row a bucket of distances, one column a head.
     distance_bias: Option<Vec<f32>>,
@@ -60,13 +61,14 @@ struct Scratch {
 impl Fused {
     /// Takes the network over; each layer's tensors are freed as soon as they are laid out.
     pub fn new(network: Transformer, isa: Isa) -> Result<Self> {
-        let Transformer { shape, words, positions, norm, layers, distance_bias } = network;
+        let Transformer { shape, words, positions, norm, widening, layers, distance_bias } = network;
         Ok(Fused {
             isa,
             shape,
             words,
             positions,
             norm: Norm::new(&norm)?,
+            widening: widening.as_ref().map(panels).transpose()?,
             layers: layers.into_iter().map(FusedLayer::new).collect::<Result<_>>()?,
             distance_bias: distance_bias.map(|table| values(&table)).transpose()?,
         })
@@ -80,8 +82,14 @@ impl Fused {
         let positions = self.positions.index_select(&Tensor::new(positions, device)?, 0)?;
         self.norm.add_to(&mut x, &values(&positions)?, self.isa);
         let biases: Vec<_> = runs.iter().map(|run| self.distance_bias(run.length)).collect();
+        if let Some(widening) = &self.widening {
+            let mut wider = vec![0.0; ids.len() * self.shape.hidden];
+            self.linear(&x, self.shape.embedding(), widening, &mut wider);
+            x = wider;
+        }
         let mut scratch = Scratch::default();
-        for layer in &self.layers {
+        for layer in 0..self.shape.layers {
+            let layer = &self.layers[self.shape.layer(layer)];
             self.apply(layer, &mut x, runs, &biases, &mut scratch);
         }
         Tensor::from_vec(x, (ids.len(), self.shape.hidden), device)

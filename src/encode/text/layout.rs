@@ -120,6 +120,9 @@ struct NetworkConfig {
     hidden_act: String,
     layer_norm_eps: Option<f64>,
     position_embedding_type: Option<String>,
+    embedding_size: Option<usize>,
+    num_hidden_groups: Option<usize>,
+    inner_group_num: Option<usize>,
     pad_token_id: Option<u32>,
 }
 
@@ -131,13 +134,16 @@ fn read_shape(dir: &Path) -> Result<Shape, Error> {
     let model_type = config.model_type.as_deref().unwrap_or(match class {
         name if name.starts_with("Bert") => "bert",
         name if name.starts_with("MPNet") => "mpnet",
+        name if name.starts_with("Albert") => "albert",
         _ => "not given",
     });
     let family = match model_type {
         "bert" => Family::Bert,
         "mpnet" => Family::MpNet { pad: config.pad_token_id.unwrap_or(1) },
+        "albert" => read_albert(&config, &path)?,
         other => {
-            return Err(malformed(&path, format!("model_type is {other}; known are bert, mpnet")));
+            let reason = format!("model_type is {other}; known are bert, mpnet, albert");
+            return Err(malformed(&path, reason));
         }
     };
     let activation = match config.hidden_act.as_str() {
@@ -167,6 +173,22 @@ fn read_shape(dir: &Path) -> Result<Shape, Error> {
         activation,
         epsilon: config.layer_norm_eps.unwrap_or(1e-12),
     })
+}
+
+fn read_albert(config: &NetworkConfig, path: &Path) -> Result<Family, Error> {
+    let (groups, inner) =
+        (config.num_hidden_groups.unwrap_or(1), config.inner_group_num.unwrap_or(1));
+    if inner != 1 || groups == 0 || groups > config.num_hidden_layers.max(1) {
+        let reason = format!(
+            "num_hidden_groups is {groups} and inner_group_num {inner}; known are groups of one layer, no \
+             more than there are layers"
+        );
+        return Err(malformed(path, reason));
+    }
+    match config.embedding_size.unwrap_or(128) {
+        0 => Err(malformed(path, "embedding_size is 0".into())),
+        embedding => Ok(Family::Albert { embedding, groups }),
+    }
 }
 
 #[derive(Deserialize, Default)]

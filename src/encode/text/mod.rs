@@ -27,7 +27,7 @@ use candle_core::Device;
 
 use super::{Error, TextEncoder};
 
-/// Opens a Sentence-BERT checkpoint: a directory with `config.json` (`bert` or `mpnet`), weights in
+/// Opens a Sentence-BERT checkpoint: a directory with `config.json` (`bert`, `mpnet` or `albert`), weights in
 /// `model.safetensors` or `pytorch_model.bin`, `tokenizer.json` or `vocab.txt`, and, where
 /// sentence-transformers wrote it, `modules.json` with the modules that it names.
 ///

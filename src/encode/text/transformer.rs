@@ -1,4 +1,5 @@
-//! The network: BERT, and MPNet, which differs from it in how it knows positions.
+//! The network: BERT; MPNet, which differs from it in how it knows positions; and ALBERT, whose words have
+//! shorter vectors than the layers, and whose layers share their weights.
 //!
 //! Flowing in: token ids, texts one after the other, sorted by length. Flowing out: one vector a token.
 //! There is no padding: all texts' tokens are rows of one matrix, so that every product is over real
@@ -34,6 +35,8 @@ pub(super) enum Family {
     Bert,
     /// Learned positions from `pad + 1`, and a learned bias between any two tokens by their distance.
     MpNet { pad: u32 },
+    /// As BERT, with words and positions of this width, and so many different layers.
+    Albert { embedding: usize, groups: usize },
 }
 
 impl Family {
@@ -41,13 +44,14 @@ impl Family {
         match self {
             Family::Bert => "bert",
             Family::MpNet { .. } => "mpnet",
+            Family::Albert { .. } => "albert",
         }
     }
 
     /// The row of the position table that the first token takes.
     pub fn first_position(self) -> usize {
         match self {
-            Family::Bert => 0,
+            Family::Bert | Family::Albert { .. } => 0,
             Family::MpNet { pad } => pad as usize + 1,
         }
     }
@@ -58,6 +62,32 @@ pub(super) enum Activation {
     Gelu,
     GeluTanh,
     Relu,
+}
+
+impl Shape {
+    /// The width of words and positions.
+    pub fn embedding(&self) -> usize {
+        match self.family {
+            Family::Albert { embedding, .. } => embedding,
+            Family::Bert | Family::MpNet { .. } => self.hidden,
+        }
+    }
+
+    /// How many layers have weights of their own.
+    pub fn distinct(&self) -> usize {
+        match self.family {
+            Family::Albert { groups, .. } => groups.min(self.layers),
+            Family::Bert | Family::MpNet { .. } => self.layers,
+        }
+    }
+
+    /// Which of the distinct layers comes as number `layer`.
+    pub fn layer(&self, layer: usize) -> usize {
+        match self.family {
+            Family::Albert { groups, .. } => layer * groups / self.layers,
+            Family::Bert | Family::MpNet { .. } => layer,
+        }
+    }
 }
 
 /// Texts of equal length, side by side in a batch.
@@ -79,6 +109,9 @@ pub(super) struct Transformer {
     pub words: Tensor,
     pub positions: Tensor,
     pub norm: LayerNorm,
+    /// From the width of words to that of the layers, where they differ.
+    pub widening: Option<Linear>,
+    /// The distinct ones.
     pub layers: Vec<Layer>,
     /// One row a bucket of distances, one column a head.
     pub distance_bias: Option<Tensor>,
@@ -104,24 +137,35 @@ impl Transformer {
         length: usize,
     ) -> std::result::Result<Self, Error> {
         let embeddings = parameters.at("embeddings");
-        let words = embeddings.table("word_embeddings.weight", vocabulary, shape.hidden)?;
+        let width = shape.embedding();
+        let words = embeddings.table("word_embeddings.weight", vocabulary, width)?;
         let end = shape.family.first_position() + length;
-        let mut positions = embeddings.table("position_embeddings.weight", end, shape.hidden)?;
-        if shape.family == Family::Bert {
-            let types = embeddings.table("token_type_embeddings.weight", 1, shape.hidden)?;
-            positions = positions.broadcast_add(&types.narrow(0, 0, 1)?)?;
-        }
+        let mut positions = embeddings.table("position_embeddings.weight", end, width)?;
         let encoder = parameters.at("encoder");
-        let distance_bias = match shape.family {
-            Family::Bert => None,
+        let (mut distance_bias, mut widening) = (None, None);
+        match shape.family {
             Family::MpNet { .. } => {
-                Some(encoder.tensor("relative_attention_bias.weight", &[BUCKETS, shape.heads])?)
+                let dims = [BUCKETS, shape.heads];
+                distance_bias = Some(encoder.tensor("relative_attention_bias.weight", &dims)?);
             }
+            Family::Bert | Family::Albert { .. } => {
+                let types = embeddings.table("token_type_embeddings.weight", 1, width)?;
+                positions = positions.broadcast_add(&types.narrow(0, 0, 1)?)?;
+            }
+        }
+        if let Family::Albert { .. } = shape.family {
+            let name = "embedding_hidden_mapping_in";
+            widening = Some(encoder.linear(name, width, shape.hidden)?);
+        }
+        let place = |layer| match shape.family {
+            Family::Albert { .. } => format!("albert_layer_groups.{layer}.albert_layers.0"),
+            Family::Bert | Family::MpNet { .. } => format!("layer.{layer}"),
         };
         Ok(Transformer {
-            norm: embeddings.norm("LayerNorm", shape.hidden, shape.epsilon)?,
-            layers: (0..shape.layers)
-                .map(|n| Layer::load(&encoder.at(&format!("layer.{n}")), &shape))
+            norm: embeddings.norm("LayerNorm", width, shape.epsilon)?,
+            widening,
+            layers: (0..shape.distinct())
+                .map(|layer| Layer::load(&encoder.at(&place(layer)), &shape))
                 .collect::<std::result::Result<_, _>>()?,
             words,
             positions,
@@ -138,7 +182,11 @@ impl Transformer {
         let words = self.words.index_select(&rows, 0)?;
         let mut x = self.norm.forward(&(words + self.positions.index_select(&positions, 0)?)?)?;
         let biases = runs.iter().map(|run| self.bias(run.length)).collect::<Result<Vec<_>>>()?;
-        for layer in &self.layers {
+        if let Some(widening) = &self.widening {
+            x = widening.forward(&x)?;
+        }
+        for layer in 0..self.shape.layers {
+            let layer = &self.layers[self.shape.layer(layer)];
             x = layer.forward(&x, runs, &biases, &self.shape)?;
         }
         Ok(x)
@@ -159,13 +207,16 @@ impl Layer {
     fn load(parameters: &Parameters, shape: &Shape) -> std::result::Result<Self, Error> {
         let Shape { hidden, intermediate, epsilon, .. } = *shape;
         // The families name the same parts differently.
-        let [query, key, value, output, attention_norm] = match shape.family {
+        let [query, key, value, output, attention_norm, up, down, norm] = match shape.family {
             Family::Bert => [
                 "attention.self.query",
                 "attention.self.key",
                 "attention.self.value",
                 "attention.output.dense",
                 "attention.output.LayerNorm",
+                "intermediate.dense",
+                "output.dense",
+                "output.LayerNorm",
             ],
             Family::MpNet { .. } => [
                 "attention.attn.q",
@@ -173,6 +224,19 @@ impl Layer {
                 "attention.attn.v",
                 "attention.attn.o",
                 "attention.LayerNorm",
+                "intermediate.dense",
+                "output.dense",
+                "output.LayerNorm",
+            ],
+            Family::Albert { .. } => [
+                "attention.query",
+                "attention.key",
+                "attention.value",
+                "attention.dense",
+                "attention.LayerNorm",
+                "ffn",
+                "ffn_output",
+                "full_layer_layer_norm",
             ],
         };
         let scale = 1.0 / ((hidden / shape.heads) as f64).sqrt();
@@ -187,9 +251,9 @@ impl Layer {
             query_key_value: Linear::new(Tensor::cat(&weight, 0)?, Some(bias)),
             attention_output: parameters.linear(output, hidden, hidden)?,
             attention_norm: parameters.norm(attention_norm, hidden, epsilon)?,
-            up: parameters.linear("intermediate.dense", hidden, intermediate)?,
-            down: parameters.linear("output.dense", intermediate, hidden)?,
-            norm: parameters.norm("output.LayerNorm", hidden, epsilon)?,
+            up: parameters.linear(up, hidden, intermediate)?,
+            down: parameters.linear(down, intermediate, hidden)?,
+            norm: parameters.norm(norm, hidden, epsilon)?,
         })
     }
 

@@ -2,23 +2,24 @@
 //! of four values hold, and the compiler keeps them there.
 
 use super::by_count;
-use crate::encode::kernels::product::{Rows, WIDTH};
+use crate::encode::kernels::product::{Base, Ending, Rows, WIDTH};
 
 pub(in super::super) const ROWS: usize = 4;
 
 /// The columns whose sums are kept at once.
 const COLUMNS: usize = 8;
 
-/// `out[i] = bias + rows[i] panel`, `i` by `i` one `stride` further.
+/// `out[i] = bias + rows[i] panel`, `i` by `i` one `stride` further, with its ending.
 pub(in super::super) fn tile(
     rows: Rows<'_>,
     panel: &[[f32; WIDTH]],
     bias: &[f32; WIDTH],
     out: &mut [f32],
     stride: usize,
+    ending: &Ending<'_>,
 ) {
     for first in (0..WIDTH).step_by(COLUMNS) {
-        by_count!(rows, part(rows, panel, bias, out, stride, first), [1 2 3 4]);
+        by_count!(rows, part(rows, panel, bias, out, stride, first, ending), [1 2 3 4]);
     }
 }
 
@@ -29,6 +30,7 @@ fn part<const R: usize>(
     out: &mut [f32],
     stride: usize,
     first: usize,
+    ending: &Ending<'_>,
 ) {
     let rows: [&[f32]; R] = std::array::from_fn(|i| rows.row(i));
     let mut sums = [[0.0; COLUMNS]; R];
@@ -41,9 +43,16 @@ fn part<const R: usize>(
         }
     }
     for (i, sums) in sums.iter().enumerate() {
-        let out = &mut out[i * stride + first..][..COLUMNS];
-        for ((out, sum), bias) in out.iter_mut().zip(sums).zip(&bias[first..]) {
-            *out = sum + bias;
+        let place = i * stride + first;
+        let out = &mut out[place..][..COLUMNS];
+        for (at, out) in out.iter_mut().enumerate() {
+            let sum = sums[at] + bias[first + at];
+            let sum = match ending.onto {
+                Base::Nothing => sum,
+                Base::Written => sum + *out,
+                Base::Rows(other) => sum + other[place + at],
+            };
+            *out = sum.clamp(ending.low, ending.high);
         }
     }
 }

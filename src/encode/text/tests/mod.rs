@@ -41,11 +41,12 @@ fn seeded(name: &str, dims: &[usize]) -> Tensor {
     let fnv = |seed: u64, byte: u8| (seed ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
     let seed = name.bytes().fold(0xcbf2_9ce4_8422_2325, fnv);
     let last = dims[dims.len() - 1] as f32;
-    let (offset, scale) = if name.contains("LayerNorm.weight") {
+    let norm = ["LayerNorm.weight", "layer_norm.weight"];
+    let (offset, scale) = if norm.iter().any(|norm| name.contains(norm)) {
         (1.0, 0.25)
     } else if name.ends_with(".bias") {
         (0.0, 0.25)
-    } else if name.contains("embeddings") || name.contains("relative") {
+    } else if name.contains("embeddings.") || name.contains("relative") {
         (0.0, 1.0)
     } else {
         (0.0, 2f32.powf(-(last.log2() / 2.0).floor()))
@@ -65,39 +66,52 @@ fn seeded(name: &str, dims: &[usize]) -> Tensor {
 fn tensors(config: &Value) -> HashMap<String, Tensor> {
     let number = |name: &str| config[name].as_u64().unwrap() as usize;
     let (h, i) = (number("hidden_size"), number("intermediate_size"));
-    let mpnet = config["model_type"] == "mpnet";
+    let e = config["embedding_size"].as_u64().map_or(h, |size| size as usize);
+    let (mpnet, albert) = (config["model_type"] == "mpnet", config["model_type"] == "albert");
     let mut shapes = vec![
-        ("embeddings.word_embeddings.weight".to_owned(), vec![number("vocab_size"), h]),
+        ("embeddings.word_embeddings.weight".to_owned(), vec![number("vocab_size"), e]),
         (
             "embeddings.position_embeddings.weight".to_owned(),
-            vec![number("max_position_embeddings"), h],
+            vec![number("max_position_embeddings"), e],
         ),
     ];
     shapes.push(if mpnet {
         let heads = number("num_attention_heads");
         ("encoder.relative_attention_bias.weight".to_owned(), vec![32, heads])
     } else {
-        ("embeddings.token_type_embeddings.weight".to_owned(), vec![2, h])
+        ("embeddings.token_type_embeddings.weight".to_owned(), vec![2, e])
     });
-    let mut norms = vec!["embeddings.LayerNorm".to_owned()];
+    let mut norms = vec![("embeddings.LayerNorm".to_owned(), e)];
     let mut linears = Vec::new();
-    for n in 0..number("num_hidden_layers") {
-        let layer = format!("encoder.layer.{n}");
-        let square = if mpnet {
-            norms.push(format!("{layer}.attention.LayerNorm"));
-            ["attn.q", "attn.k", "attn.v", "attn.o"]
-        } else {
-            norms.push(format!("{layer}.attention.output.LayerNorm"));
-            ["self.query", "self.key", "self.value", "output.dense"]
-        };
-        norms.push(format!("{layer}.output.LayerNorm"));
-        linears.extend(square.map(|part| (format!("{layer}.attention.{part}"), h, h)));
-        linears.push((format!("{layer}.intermediate.dense"), h, i));
-        linears.push((format!("{layer}.output.dense"), i, h));
+    let mut layers = number("num_hidden_layers");
+    if albert {
+        linears.push(("encoder.embedding_hidden_mapping_in".to_owned(), e, h));
+        layers = number("num_hidden_groups");
     }
-    for norm in norms {
-        shapes.push((format!("{norm}.weight"), vec![h]));
-        shapes.push((format!("{norm}.bias"), vec![h]));
+    for n in 0..layers {
+        let layer = match albert {
+            true => format!("encoder.albert_layer_groups.{n}.albert_layers.0"),
+            false => format!("encoder.layer.{n}"),
+        };
+        let (square, rest) = if albert {
+            (["query", "key", "value", "dense"], ["ffn", "ffn_output", "full_layer_layer_norm"])
+        } else {
+            let rest = ["intermediate.dense", "output.dense", "output.LayerNorm"];
+            match mpnet {
+                true => (["attn.q", "attn.k", "attn.v", "attn.o"], rest),
+                false => (["self.query", "self.key", "self.value", "output.dense"], rest),
+            }
+        };
+        let norm = if mpnet || albert { "LayerNorm" } else { "output.LayerNorm" };
+        norms.push((format!("{layer}.attention.{norm}"), h));
+        norms.push((format!("{layer}.{}", rest[2]), h));
+        linears.extend(square.map(|part| (format!("{layer}.attention.{part}"), h, h)));
+        linears.push((format!("{layer}.{}", rest[0]), h, i));
+        linears.push((format!("{layer}.{}", rest[1]), i, h));
+    }
+    for (norm, width) in norms {
+        shapes.push((format!("{norm}.weight"), vec![width]));
+        shapes.push((format!("{norm}.bias"), vec![width]));
     }
     for (name, inputs, outputs) in linears {
         shapes.push((format!("{name}.weight"), vec![outputs, inputs]));

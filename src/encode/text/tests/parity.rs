@@ -48,7 +48,7 @@ fn every_way(network: Transformer, ids: &[u32], runs: &[Run]) -> Vec<(String, Ve
 
 #[test]
 fn all_ways_agree_on_texts_of_many_lengths_together() {
-    for name in ["bert", "mpnet", "bert-gelu-new", "bert-minilm-size"] {
+    for name in ["bert", "mpnet", "albert", "bert-gelu-new", "bert-minilm-size"] {
         let golden = golden(name);
         let checkpoint = write_checkpoint(&golden, &["mean_tokens"]);
         let shape = Layout::read(checkpoint.path()).unwrap().recipe.shape;
@@ -70,7 +70,7 @@ fn all_ways_agree_on_texts_of_many_lengths_together() {
 
 #[test]
 fn any_number_of_threads_makes_the_same_bits() {
-    for name in ["bert", "mpnet"] {
+    for name in ["bert", "mpnet", "albert"] {
         let golden = golden(name);
         let checkpoint = write_checkpoint(&golden, &["mean_tokens", "max_tokens"]);
         let encoder = super::super::open(checkpoint.path(), &Device::Cpu).unwrap();
@@ -84,7 +84,7 @@ fn any_number_of_threads_makes_the_same_bits() {
 
 #[test]
 fn tokens_and_every_layer_equal_the_reference() {
-    for name in ["bert", "mpnet"] {
+    for name in ["bert", "mpnet", "albert"] {
         let golden = golden(name);
         let checkpoint = write_checkpoint(&golden, &["mean_tokens"]);
         let recipe = Layout::read(checkpoint.path()).unwrap().recipe;
@@ -113,7 +113,7 @@ fn tokens_and_every_layer_equal_the_reference() {
 
 #[test]
 fn every_pooling_equals_the_reference() {
-    for name in ["bert", "mpnet"] {
+    for name in ["bert", "mpnet", "albert"] {
         let golden = golden(name);
         for (pooled, modes) in [
             ("cls", &["cls_token"][..]),
@@ -180,7 +180,7 @@ fn distances_fall_into_the_reference_s_buckets() {
 
 #[test]
 fn a_text_s_vector_does_not_depend_on_its_company() {
-    for name in ["bert", "mpnet"] {
+    for name in ["bert", "mpnet", "albert"] {
         let golden = golden(name);
         let checkpoint = write_checkpoint(&golden, &["mean_tokens"]);
         let encoder = super::super::open(checkpoint.path(), &Device::Cpu).unwrap();
