@@ -61,7 +61,8 @@ struct Scratch {
 impl Fused {
     /// Takes the network over; each layer's tensors are freed as soon as they are laid out.
     pub fn new(network: Transformer, isa: Isa) -> Result<Self> {
-        let Transformer { shape, words, positions, norm, widening, layers, distance_bias } = network;
+        let Transformer { shape, words, positions, norm, widening, layers, distance_bias } =
+            network;
         Ok(Fused {
             isa,
             shape,

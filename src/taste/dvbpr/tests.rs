@@ -30,15 +30,19 @@ fn settings() -> DvbprSettings {
 
 /// Even users take even items.
 fn history(items: u32) -> History {
-    let taken = (0..24u32).flat_map(|u| (0..5).map(move |n| (u, (u % 2 + 2 * ((u + n * 3) % 9)) % items)));
+    let taken =
+        (0..24u32).flat_map(|u| (0..5).map(move |n| (u, (u % 2 + 2 * ((u + n * 3) % 9)) % items)));
     History::new(24, items as usize, taken)
 }
 
 #[test]
 fn gradients_are_those_of_the_objective() {
     let gallery = gallery(6);
-    let triples = [(0, 1, 2), (1, 2, 5), (0, 4, 1)]
-        .map(|(user, positive, negative)| Triple { user, positive, negative });
+    let triples = [(0, 1, 2), (1, 2, 5), (0, 4, 1)].map(|(user, positive, negative)| Triple {
+        user,
+        positive,
+        negative,
+    });
     let items = [1, 2, 4];
     let phi = Chance::new(1, "phi", 0).normals(items.len() * 4, 0.5);
     let mut model = Dvbpr::new(2, &gallery, settings()).unwrap();
@@ -49,13 +53,13 @@ fn gradients_are_those_of_the_objective() {
     let rows: Vec<(u32, Vec<f32>)> =
         model.items.gradients().map(|(row, g)| (row, g.to_vec())).collect();
 
-    let all = [model.users.values(), model.items.values(), &phi].map(|values| {
-        values.iter().map(|&value| f64::from(value)).collect::<Vec<f64>>()
-    });
+    let all = [model.users.values(), model.items.values(), &phi]
+        .map(|values| values.iter().map(|&value| f64::from(value)).collect::<Vec<f64>>());
     // The equation, in double precision; penalties count once a triple.
     let objective = |[users, rows, phi]: &[Vec<f64>; 3], penalties: bool| -> f64 {
         let s = settings();
-        let look = |item: u32| items.iter().position(|&i| i == item).map(|p| &phi[p * 4..p * 4 + 4]);
+        let look =
+            |item: u32| items.iter().position(|&i| i == item).map(|p| &phi[p * 4..p * 4 + 4]);
         let square = |values: &[f64]| values.iter().map(|v| v * v).sum::<f64>();
         let one = |t: &Triple| {
             let u = &users[t.user as usize * 7..][..7];

@@ -104,6 +104,12 @@ impl Looks {
         });
     }
 
+    /// The gradient of the last batch, a row a component.
+    #[cfg(test)]
+    pub fn gradient(&self) -> Vec<f32> {
+        self.joined(|strip| &strip.gradient)
+    }
+
     /// A row a component.
     pub fn rows(&self) -> Vec<f32> {
         self.joined(|strip| &strip.values)
