@@ -106,17 +106,15 @@ impl Vectors {
         };
         let mut rows = Columned { catalogue, column, modality: self.modality }.peekable();
         // The first vector tells how long they are.
-        let width = loop {
-            match rows.peek() {
-                Some(Ok(Import::Item { vectors, .. })) if !vectors.is_empty() => {
-                    break vectors[0].1.len();
-                }
-                Some(Ok(_)) => return Err(malformed(
+        let width = match rows.peek() {
+            Some(Ok(Import::Item { vectors, .. })) if !vectors.is_empty() => vectors[0].1.len(),
+            Some(Ok(_)) => {
+                return Err(malformed(
                     "has no vector in its first row: put one there, or name their column with --column"
                         .to_owned(),
-                )),
-                _ => break 0,
+                ));
             }
+            _ => 0,
         };
         let encoder = EncoderEntry::elsewhere(self.modality, &self.encoder, width);
         indexer.import(&[encoder], rows)

@@ -220,7 +220,7 @@ impl<'a> Served<'a> {
                 // Features of another encoder say nothing to it.
                 let now = collection.encoder(Modality::Image).map(|e| &e.fingerprint);
                 let same = now == about.features.as_ref();
-                same.then(|| Newcomers { first, mean, rows: rows.values, dimension })
+                same.then_some(Newcomers { first, mean, rows: rows.values, dimension })
             }
         };
         Ok(Served { collection, file, about, width, items, ends, newcomers })

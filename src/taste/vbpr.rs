@@ -441,7 +441,9 @@ mod tests {
             pool.install(|| {
                 let mut model = Vbpr::new(&history, &features, settings());
                 state.into_iter().for_each(|state| model.restore(state).unwrap());
-                epochs.for_each(|epoch| drop(model.epoch(&history, 1, epoch).unwrap()));
+                for epoch in epochs {
+                    model.epoch(&history, 1, epoch).unwrap();
+                }
                 (model.state(), model.factors().unwrap())
             })
         };

@@ -8,7 +8,7 @@ fn gallery(items: usize) -> Gallery {
     let picture = |item: usize| {
         let mut chance = Chance::new(5, "picture", item as u64);
         let planes = (0..3).flat_map(|channel| {
-            let bright = if (channel == 0) == (item % 2 == 0) { 200.0 } else { 40.0 };
+            let bright = if (channel == 0) == (item.is_multiple_of(2)) { 200.0 } else { 40.0 };
             (0..16 * 16).map(move |_| bright)
         });
         planes.map(|value: f32| (value + 40.0 * chance.unit()) as u8).collect()
