@@ -24,6 +24,7 @@
 //!   the baselines. A model that is no dot product is judged by implementing [`Ranker`] itself.
 
 pub mod adam;
+pub mod aggregation;
 pub mod baselines;
 mod bpr_mf;
 mod chance;
