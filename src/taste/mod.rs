@@ -42,6 +42,7 @@ mod metrics;
 mod model;
 mod moment;
 pub mod net;
+mod parameters;
 pub mod plot;
 mod principal;
 mod ranker;

@@ -27,16 +27,16 @@ for n, length in enumerate(LENGTHS):
     padded[n, :length] = features[start : start + length]
     mask[n, :length] = True
     start += length
-x = padded * K**0.5
+scale = K**0.5
 
 
 def block(queries):
-    scores = (x * queries[:, None, :]).sum(-1).masked_fill(~mask, float("-inf"))
-    return (F.softmax(scores, -1)[:, :, None] * x).sum(1)
+    scores = (padded * queries[:, None, :]).sum(-1).masked_fill(~mask, float("-inf"))
+    return (F.softmax(scores, -1)[:, :, None] * padded).sum(1) * scale
 
 
 def forward(p, blocks, gated):
-    pooled = x.sum(1) / mask.sum(1, keepdim=True)
+    pooled = scale * padded.sum(1) / mask.sum(1, keepdim=True)
     if blocks > 0:
         pooled = block(p["query"].expand(len(LENGTHS), K))
     if blocks > 1:

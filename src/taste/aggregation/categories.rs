@@ -98,6 +98,15 @@ impl Categories {
             items.iter().flat_map(|&item| self.of_item(item)).copied().collect();
         all.into_iter().collect()
     }
+
+    /// Those of each user's items.
+    pub fn of_sets(&self, sets: &History) -> History {
+        let users = 0..sets.users() as u32;
+        let pairs = users.flat_map(|user| {
+            self.of_set(sets.of(user)).into_iter().map(move |category| (user, category))
+        });
+        History::new(sets.users(), self.len(), pairs)
+    }
 }
 
 /// The values of a cell.

@@ -5,7 +5,7 @@
 
 use std::fmt::Write;
 
-use super::{Aggregation, Categories};
+use super::Aggregation;
 use crate::taste::{Error, History, Metric, Standing};
 
 /// How many categories are named.
@@ -33,18 +33,19 @@ pub struct Curve {
     pub places: Vec<Place>,
 }
 
-/// Judges a model by sets that it did not learn from; sets in no category, or in all, say nothing.
+/// Judges a model by sets that it did not learn from, `labels` being their categories; those in no
+/// category, or in all, say nothing.
 pub fn measure(
     model: &Aggregation<'_>,
-    categories: &Categories,
     sets: &History,
+    labels: &History,
 ) -> Result<Vec<Place>, Error> {
-    let all: Vec<Vec<u32>> = (0..sets.users() as u32).map(|user| sets.of(user).to_vec()).collect();
+    let users: Vec<u32> = (0..sets.users() as u32).filter(|&u| !sets.of(u).is_empty()).collect();
+    let all: Vec<Vec<u32>> = users.iter().map(|&user| sets.of(user).to_vec()).collect();
     let probabilities = model.probabilities(&all)?;
-    let width = categories.len().max(1);
-    let standings: Vec<Standing> = (all.iter().zip(probabilities.chunks(width)))
-        .filter_map(|(set, scores)| Standing::of(scores, &[], &categories.of_set(set)))
-        .collect();
+    let rows = users.iter().zip(probabilities.chunks(labels.inventory().max(1)));
+    let standings: Vec<Standing> =
+        rows.filter_map(|(&user, scores)| Standing::of(scores, &[], labels.of(user))).collect();
     let mean = |metric: Metric| {
         let sum: f64 = standings.iter().map(|standing| standing.value(metric)).sum();
         sum / standings.len().max(1) as f64

@@ -4,7 +4,7 @@
 //! for any set of pictures, of somebody known or not, the probability of every category.
 //!
 //! Minimises, batch by batch with Adam, the mean of `-36 y ln p - (1 - y) ln (1 - p)`, where `y` is 1 for
-//! the categories that any picture of the set is in. `network` has the four ways in which pictures
+//! the user's categories: those that any item of the set is in. `network` has the four ways in which pictures
 //! become one, `attend` the attention block, `loss` the loss.
 
 mod attend;
@@ -81,7 +81,7 @@ const TOGETHER: usize = 256;
 pub struct Aggregation<'a> {
     settings: AggregationSettings,
     features: &'a Features,
-    categories: &'a Categories,
+    categories: usize,
     network: Aggregator,
     adam: Adam,
 }
@@ -95,18 +95,18 @@ impl<'a> Aggregation<'a> {
     /// picture.
     pub fn new(
         features: &'a Features,
-        categories: &'a Categories,
+        categories: usize,
         settings: AggregationSettings,
     ) -> Result<Self, Error> {
         let extent = Extent {
             features: features.dimension(),
             hidden: settings.hidden,
-            categories: categories.len(),
+            categories,
             dropout: settings.dropout,
         };
         let network = Aggregator::new(settings.pooling, extent, settings.seed).map_err(failed)?;
         let steps = AdamSettings { rate: settings.rate, ..AdamSettings::default() };
-        let adam = Adam::new(network.parameters(), steps);
+        let adam = Adam::new(network.parameters().iter(), steps);
         Ok(Aggregation { settings, features, categories, network, adam })
     }
 
@@ -138,32 +138,38 @@ impl<'a> Aggregation<'a> {
     }
 
     /// 1 for each category that is there.
-    fn labels(&self, sets: &[Vec<u32>]) -> candle_core::Result<Tensor> {
-        let width = self.categories.len();
-        let mut labels = vec![0f32; sets.len() * width];
-        for (labels, set) in labels.chunks_mut(width.max(1)).zip(sets) {
-            for &item in set {
-                for &category in self.categories.of_item(item) {
-                    labels[category as usize] = 1.0;
-                }
-            }
+    fn ones(&self, labels: &History, users: &[u32]) -> candle_core::Result<Tensor> {
+        let width = self.categories;
+        let mut ones = vec![0f32; users.len() * width];
+        for (ones, &user) in ones.chunks_mut(width.max(1)).zip(users) {
+            labels.of(user).iter().for_each(|&category| ones[category as usize] = 1.0);
         }
-        Tensor::from_vec(labels, (sets.len(), width), &Device::Cpu)
+        Tensor::from_vec(ones, (users.len(), width), &Device::Cpu)
     }
 
     /// One step on some sets; returns the mean loss as it was before.
-    fn step(&mut self, sets: &[Vec<u32>], chance: &mut Chance) -> candle_core::Result<f32> {
+    fn step(
+        &mut self,
+        sets: &[Vec<u32>],
+        ones: &Tensor,
+        chance: &mut Chance,
+    ) -> candle_core::Result<f32> {
         let (pictures, stretches) = self.gather(sets)?;
         let logits = self.network.forward(&pictures, &stretches, Pass::Train(chance))?;
-        let labels = self.labels(sets)?;
-        let loss = weighted_cross_entropy(&logits, &labels, self.settings.weight)?.mean_all()?;
+        let loss = weighted_cross_entropy(&logits, ones, self.settings.weight)?.mean_all()?;
         self.adam.step(&mut loss.backward()?)?;
         loss.to_scalar()
     }
 
-    /// Learns from the set of every user once; returns the mean loss over the batches, each before it was
-    /// learned from.
-    pub fn learn(&mut self, sets: &History, seed: u64, epoch: u32) -> Result<f64, Error> {
+    /// Learns from the set of every user once, `labels` being the users' categories
+    /// ([`Categories::of_sets`]); returns the mean loss over the batches, each before it was learned from.
+    pub fn learn(
+        &mut self,
+        sets: &History,
+        labels: &History,
+        seed: u64,
+        epoch: u32,
+    ) -> Result<f64, Error> {
         let mut users: Vec<u32> =
             (0..sets.users() as u32).filter(|&user| !sets.of(user).is_empty()).collect();
         Chance::new(seed, "sets", epoch.into()).shuffle(&mut users);
@@ -181,14 +187,15 @@ impl<'a> Aggregation<'a> {
             };
             let some: Vec<Vec<u32>> = users.iter().map(drawn).collect();
             let masks = &mut Chance::new(seed, "dropout", u64::from(epoch) << 32 | number);
-            loss += f64::from(self.step(&some, masks).map_err(failed)?);
+            let ones = self.ones(labels, users).map_err(failed)?;
+            loss += f64::from(self.step(&some, &ones, masks).map_err(failed)?);
         }
         Ok(loss / users.len().div_ceil(batch).max(1) as f64)
     }
 
     /// The probability of every category, a row a set of items.
     pub fn probabilities(&self, sets: &[Vec<u32>]) -> Result<Vec<f32>, Error> {
-        let mut all = Vec::with_capacity(sets.len() * self.categories.len());
+        let mut all = Vec::with_capacity(sets.len() * self.categories);
         for some in sets.chunks(TOGETHER) {
             let found = self.gather(some).and_then(|(pictures, stretches)| {
                 let logits = self.network.forward(&pictures, &stretches, Pass::Use)?;
@@ -201,7 +208,7 @@ impl<'a> Aggregation<'a> {
 
     /// All that training changes.
     pub fn state(&self) -> Result<State, Error> {
-        let mut state = self.network.state().map_err(failed)?;
+        let mut state = self.network.parameters().state().map_err(failed)?;
         state.extend(self.adam.state());
         // In two halves, each of which a float holds to the last bit.
         let steps = self.adam.steps();
@@ -212,7 +219,7 @@ impl<'a> Aggregation<'a> {
 
     /// Goes back to a state that [`state`](Self::state) gave.
     pub fn restore(&mut self, state: &State) -> Result<(), Error> {
-        self.network.restore(state).map_err(failed)?;
+        self.network.parameters().restore(state).map_err(failed)?;
         let mut halves = [0.0; 2];
         super::model::restore(state, "steps", &mut halves)?;
         let steps = halves[0] as u64 | (halves[1] as u64) << 12;

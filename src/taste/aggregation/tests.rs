@@ -42,13 +42,16 @@ fn seeded(variant: Variant, case: &Value) -> Aggregator {
     let extent = Extent { features: 11, hidden: 13, categories: 9, dropout: 0.0 };
     let network = Aggregator::new(variant, extent, 1).unwrap();
     let shapes = case["shapes"].as_object().unwrap();
-    assert_eq!(shapes.len(), network.parameters().count());
+    assert_eq!(shapes.len(), network.parameters().iter().count());
     let array = |name: &String, shape: &Value| {
         let shape: Vec<usize> = serde_json::from_value(shape.clone()).unwrap();
         let values = values(&parameter(&format!("{}.{name}", variant.model()), &shape));
         (name.clone(), Array { shape, values })
     };
-    network.restore(&shapes.iter().map(|(name, shape)| array(name, shape)).collect()).unwrap();
+    network
+        .parameters()
+        .restore(&shapes.iter().map(|(name, shape)| array(name, shape)).collect())
+        .unwrap();
     network
 }
 
@@ -58,7 +61,7 @@ fn networks_their_loss_gradients_and_a_step_are_pytorchs() {
     for variant in Variant::ALL {
         let (name, case) = (variant.model(), &golden[variant.model()]);
         let network = seeded(variant, case);
-        let mut adam = Adam::new(network.parameters(), AdamSettings::default());
+        let mut adam = Adam::new(network.parameters().iter(), AdamSettings::default());
         let stretches = Stretches::of(LENGTHS);
         let pass = Pass::Train(&mut Chance::new(1, "none", 0));
         let logits = network.forward(&features(), &stretches, pass).unwrap();
@@ -69,12 +72,12 @@ fn networks_their_loss_gradients_and_a_step_are_pytorchs() {
         let theirs = case["loss"].as_f64().unwrap();
         assert!((f64::from(loss.to_scalar::<f32>().unwrap()) / theirs - 1.0).abs() < 1e-5);
         let mut gradients = loss.backward().unwrap();
-        for (parameter, var) in network.parameters() {
+        for (parameter, var) in network.parameters().iter() {
             let ours = gradients.get(&var).unwrap();
             assert_close(&format!("{name}, {parameter}"), ours, &case["gradients"][&parameter]);
         }
         adam.step(&mut gradients).unwrap();
-        for (parameter, var) in network.parameters() {
+        for (parameter, var) in network.parameters().iter() {
             assert_close(&format!("{name}, {parameter} after"), &var, &case["after"][&parameter]);
         }
     }
@@ -123,7 +126,7 @@ fn gradients_are_the_slopes_of_what_they_are_of() {
     // Through everything, down to the pictures: what fine-tuning a feature extractor needs.
     let extent = Extent { features: 4, hidden: 6, categories: 3, dropout: 0.0 };
     let network = Aggregator::new(Variant::Gated, extent, 1).unwrap();
-    for (name, var) in network.parameters() {
+    for (name, var) in network.parameters().iter() {
         let values = Chance::new(4, &name, 0).normals(var.elem_count(), 0.4);
         var.set(&Tensor::from_vec(values, var.shape(), &Device::Cpu).unwrap()).unwrap();
     }
@@ -181,18 +184,19 @@ fn small() -> (Features, Categories, History) {
 fn a_run_that_was_interrupted_goes_on_as_if_it_had_not_been_on_any_number_of_threads() {
     let (features, categories, sets) = small();
     let settings = AggregationSettings { hidden: 8, batch: 2, most: 1, ..Default::default() };
-    let start = || Aggregation::new(&features, &categories, settings.clone()).unwrap();
+    let labels = categories.of_sets(&sets);
+    let start = || Aggregation::new(&features, categories.len(), settings.clone()).unwrap();
     let on = |threads: usize, cut: bool| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
             let mut model = start();
-            model.learn(&sets, 5, 0).unwrap();
+            model.learn(&sets, &labels, 5, 0).unwrap();
             if cut {
                 let state = model.state().unwrap();
                 model = start();
                 model.restore(&state).unwrap();
             }
-            model.learn(&sets, 5, 1).unwrap();
+            model.learn(&sets, &labels, 5, 1).unwrap();
             model.state().unwrap()
         })
     };
@@ -207,12 +211,12 @@ fn a_run_that_was_interrupted_goes_on_as_if_it_had_not_been_on_any_number_of_thr
 fn what_is_named_is_counted_against_what_is_there() {
     let (features, categories, sets) = small();
     let settings = AggregationSettings { hidden: 2, ..Default::default() };
-    let model = Aggregation::new(&features, &categories, settings).unwrap();
-    let mut state = model.network().state().unwrap();
+    let model = Aggregation::new(&features, categories.len(), settings).unwrap();
+    let mut state = model.network().parameters().state().unwrap();
     state.get_mut("output.weight").unwrap().values.fill(0.0);
     state.get_mut("output.bias").unwrap().values.copy_from_slice(&[1.0, 0.0, -1.0]);
-    model.network().restore(&state).unwrap();
-    let places = measure(&model, &categories, &sets).unwrap();
+    model.network().parameters().restore(&state).unwrap();
+    let places = measure(&model, &sets, &categories.of_sets(&sets)).unwrap();
     // Sets: ab, b, c, ac, ab, bc. All are among the first five of three.
     assert_eq!((places[0].at, places[0].recall), (5, 1.0));
     let hits = [2.0, 1.0, 1.0, 2.0, 2.0, 2.0];
