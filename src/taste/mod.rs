@@ -26,6 +26,7 @@
 //!   judging beside the baselines; the file in the collection; recommending and re-ranking.
 
 pub mod adam;
+pub mod aggregation;
 mod autoencoding;
 pub mod baselines;
 mod bpr_mf;
@@ -47,6 +48,7 @@ mod metrics;
 mod model;
 mod moment;
 pub mod net;
+mod parameters;
 mod newcomers;
 pub mod plot;
 mod principal;
