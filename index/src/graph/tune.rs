@@ -41,7 +41,8 @@ pub(super) fn measure(
         for (&breadth, found) in BREADTHS.iter().zip(&mut found) {
             let breadth = breadth as usize;
             let (slack, doubt) = (slack(error, breadth), doubt(sketch_error));
-            let reach = Reach { breadth, slack, doubt, within: None };
+            let floor = f32::NEG_INFINITY;
+            let reach = Reach { breadth, slack, doubt, floor, within: None };
             let k = K.min(vectors.len());
             let mut top = Top::new(k, &options);
             walk(view, vectors, query, k, reach, &mut top, &mut scratch);
