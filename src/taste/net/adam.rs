@@ -14,7 +14,7 @@ use candle_core::backprop::GradStore;
 use candle_core::{CpuStorage, InplaceOp2, Layout, Result, Var, bail};
 use rayon::prelude::*;
 
-use super::values::elements;
+use super::values::{elements, zeros};
 use crate::taste::model::{Array, State};
 
 /// How the optimiser steps.
@@ -76,8 +76,8 @@ impl Adam {
         settings: AdamSettings,
     ) -> Self {
         let slots = parameters.into_iter().map(|(name, parameter)| {
-            let zeros = || vec![0.0; parameter.elem_count()];
-            Slot { name, first: zeros(), second: zeros(), parameter }
+            let [first, second] = [(); 2].map(|()| zeros(parameter.elem_count()));
+            Slot { name, first, second, parameter }
         });
         Adam { settings, step: 0, slots: slots.collect() }
     }
