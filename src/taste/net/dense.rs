@@ -10,8 +10,8 @@
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 
 use super::conv::Activation;
-use super::gradients::told;
-use super::values::{elements, stored, tensor, with, zeros};
+use super::gradients::{room, told};
+use super::values::{elements, stored, tensor, with};
 use crate::encode::kernels::{Isa, Matrix, multiply_shared};
 
 /// `y = activation(x Wᵀ + b)`.
@@ -67,7 +67,7 @@ impl CustomOp3 for Dense {
         let ((rows, inputs), outputs) = (x.dims2()?, bias.dims1()?);
         let dz = with([y, dy], |[y, dy]| self.0.gradient(y, dy))?;
         let product = |a: Matrix<'_>, b: Matrix<'_>, values: usize| {
-            let mut out = zeros(values);
+            let mut out = room(values);
             multiply_shared(Isa::best(), a, b, &mut out);
             out
         };

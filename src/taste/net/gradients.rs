@@ -4,12 +4,15 @@
 //! its size: of CNN-F's 69 million parameters those are 560 MB that every step writes for nothing. So while
 //! [`backward`] runs, our operations set the gradients of parameters aside, and they join candle's at the
 //! end.
+//!
+//! A large gradient's memory goes from step to step: new memory comes page by page from the system, which
+//! takes longer than computing what is written there.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 
 use candle_core::backprop::GradStore;
-use candle_core::{Result, Tensor, TensorId};
+use candle_core::{CpuStorage, InplaceOp1, Layout, Result, Tensor, TensorId};
 use rayon::prelude::*;
 
 use super::values::tensor;
@@ -20,6 +23,56 @@ type Aside = HashMap<TensorId, (Tensor, Vec<f32>)>;
 thread_local! {
     /// Only while [`backward`] runs on this thread.
     static ASIDE: RefCell<Option<Aside>> = const { RefCell::new(None) };
+}
+
+/// Gradients of this many values are worth keeping the memory of.
+const LARGE: usize = 1 << 20;
+
+thread_local! {
+    /// The memory of gradients that were used up.
+    static SPARE: RefCell<Vec<Vec<f32>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Room for so many values, to be overwritten: it is not cleared.
+pub(super) fn room(count: usize) -> Vec<f32> {
+    SPARE.with_borrow_mut(|spare| match spare.iter().position(|values| values.len() == count) {
+        Some(at) => spare.swap_remove(at),
+        None => vec![0.0; count],
+    })
+}
+
+fn keep(values: Vec<f32>) {
+    if values.len() >= LARGE {
+        SPARE.with_borrow_mut(|spare| spare.push(values));
+    }
+}
+
+/// Takes a gradient's memory away from it: nobody may read it any more.
+pub(super) fn give_back(gradient: &Tensor) -> Result<()> {
+    match gradient.elem_count() {
+        LARGE.. => gradient.inplace_op1(&Taking),
+        _ => Ok(()),
+    }
+}
+
+/// Gives the memory of used gradients back to the system.
+pub(super) fn forget() {
+    SPARE.take();
+}
+
+struct Taking;
+
+impl InplaceOp1 for Taking {
+    fn name(&self) -> &'static str {
+        "taking memory away"
+    }
+
+    fn cpu_fwd(&self, storage: &mut CpuStorage, _: &Layout) -> Result<()> {
+        if let CpuStorage::F32(values) = storage {
+            keep(std::mem::take(values));
+        }
+        Ok(())
+    }
 }
 
 /// Puts back what was set aside before, also where `backward` fails: a thread that waits for others
@@ -60,6 +113,7 @@ pub(super) fn told(argument: &Tensor, gradient: Vec<f32>) -> Result<Option<Tenso
         Some((_, mut sum)) => {
             let parts = sum.par_chunks_mut(1 << 16).zip(gradient.par_chunks(1 << 16));
             parts.for_each(|(sum, part)| sum.iter_mut().zip(part).for_each(|(sum, x)| *sum += x));
+            keep(gradient);
             sum
         }
         None => gradient,

@@ -10,7 +10,6 @@ use super::conv::{Activation, conv_transpose2d, conv2d};
 use super::dense::dense;
 use super::dropout::dropout;
 use super::pool::{Pooling, Windows, pool2d};
-use super::values::zeros;
 use crate::encode::image::{Geometry, Padding};
 use crate::taste::chance::Chance;
 use crate::taste::model::{Array, State};
@@ -163,8 +162,9 @@ impl Builder {
         let variance = if activation == Activation::Relu { 2.0 } else { 1.0 } / inputs.max(1.0);
         let bound = (3.0 * variance).sqrt() as f32;
         let mut chance = Chance::new(self.seed, name, 0);
-        let mut values = zeros(shape.iter().product());
-        values.fill_with(|| bound * (2.0 * chance.unit() - 1.0));
+        let values = (0..shape.iter().product::<usize>())
+            .map(|_| bound * (2.0 * chance.unit() - 1.0))
+            .collect();
         Ok(Weights {
             name: name.to_owned(),
             weight: Var::from_vec(values, shape, &Device::Cpu)?,

@@ -13,7 +13,6 @@
 use rayon::prelude::*;
 
 use super::unfold::{Run, Unfold};
-use super::values::zeros;
 use crate::encode::kernels::{Isa, Lanes, Matrix, Onto, Rows, lay_out, multiply_panels, transpose};
 
 /// Outputs of a block.
@@ -41,7 +40,7 @@ pub(super) fn forward(
     let channels = weight.len() / taps;
     let pictures = x.len() / unfold.inputs();
     let part = pictures_a_part(unfold);
-    let mut y = zeros(pictures * channels * outputs);
+    let mut y = vec![0.0; pictures * channels * outputs];
     y.par_chunks_mut(part * channels * outputs).zip(x.par_chunks(part * unfold.inputs())).for_each(
         |(y, x)| {
             let padded = unfold.pad(x);
@@ -76,7 +75,7 @@ pub(super) fn input_gradient(unfold: &Unfold, weight: &[f32], dy: &[f32]) -> Vec
     let part = pictures_a_part(unfold);
     let mut turned = Vec::new();
     transpose(Matrix::new(weight, channels, taps).transposed(), &mut turned);
-    let mut dx = zeros(pictures * unfold.inputs());
+    let mut dx = vec![0.0; pictures * unfold.inputs()];
     dx.par_chunks_mut(part * unfold.inputs())
         .zip(dy.par_chunks(part * channels * outputs))
         .for_each(|(dx, dy)| {
@@ -124,7 +123,7 @@ pub(super) fn weight_gradient(unfold: &Unfold, x: &[f32], dy: &[f32]) -> Vec<f32
             (unfold.runs(start..start + count), panels, count)
         })
         .collect();
-    let mut turned = zeros(taps * channels);
+    let mut turned = vec![0.0; taps * channels];
     turned.par_chunks_mut(HIGH * channels).enumerate().for_each(|(part, turned)| {
         let first = part * HIGH;
         let high = turned.len() / channels;

@@ -2,36 +2,6 @@
 
 use candle_core::{CpuStorage, Layout, Result, Shape, Storage, Tensor, bail};
 
-/// From this many values on, memory comes in pages of 2 MB.
-const LARGE: usize = 1 << 20;
-
-/// Zeros to be overwritten or added to. New memory comes to a process page by page, and for a gradient of 200 MB
-/// the system would be called 50,000 times, which takes longer than computing it: large ones ask for large pages.
-pub(super) fn zeros(count: usize) -> Vec<f32> {
-    let mut zeros = vec![0.0; count];
-    if count >= LARGE {
-        ask_for_large_pages(&mut zeros);
-    }
-    zeros
-}
-
-#[cfg(target_os = "linux")]
-fn ask_for_large_pages(values: &mut [f32]) {
-    const PAGE: usize = 2 << 20;
-    let start = values.as_mut_ptr().addr().next_multiple_of(PAGE);
-    let end = values.as_mut_ptr_range().end.addr() / PAGE * PAGE;
-    if start < end {
-        let place = values.as_mut_ptr().with_addr(start);
-        // SAFETY: the range must be memory of ours, in whole pages. It begins and ends at multiples of 2 MB
-        // within `values`, which is borrowed. The advice changes no byte; a system that cannot follow it
-        // says so, and the pages stay small.
-        unsafe { libc::madvise(place.cast(), end - start, libc::MADV_HUGEPAGE) };
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn ask_for_large_pages(_: &mut [f32]) {}
-
 /// Values that are added up side by side.
 const LANES: usize = 16;
 
