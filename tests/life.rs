@@ -270,8 +270,8 @@ fn a_collection_of_the_first_version_is_opened_and_grows() {
 fn a_snapshot_is_a_collection_of_its_own() {
     let dir = tempfile::tempdir().unwrap();
     let (path, both) = (dir.path().join("shop"), Both::default());
-    both.index(&path, items(0..MANY, 1).chain([item("k1", 9_999, "twice")]));
-    both.index(&path, items(0..20, 2));
+    both.index(&path, items(0..MANY, 1));
+    both.index(&path, items(0..20, 2).chain([item("k1", 9_999, "twice")]));
     let copy = dir.path().join("copy");
     // While a run has written rows that it has not published, and goes on.
     let rows = entries(items(0..200, 3)).inspect(|row| {

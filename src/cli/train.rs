@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::builder::FalseyValueParser;
 use lookalike::Collection;
-use lookalike::taste::{Features, Keep, Recipe, Split, Training, attempt, plot};
+use lookalike::taste::{Keep, Material, Recipe, Split, Training, attempt, plot};
 use serde_json::json;
 
 use super::interactions::Reading;
@@ -25,7 +25,8 @@ use super::{Common, Outcome, remark};
 pub struct Args {
     /// The collection
     collection: PathBuf,
-    /// The model
+    /// The model: bpr-mf, vbpr, dvbpr, dvbpr-alexnet, dvbpr-cae (over an autoencoder that learns the shop's pictures
+    /// first), dvbpr-ENCODER (over any image encoder, such as dvbpr-resnet50)
     #[arg(long, value_name = "MODEL", default_value = "vbpr", env = "LOOKALIKE_MODEL")]
     model: String,
     /// Change a setting of the model
@@ -49,6 +50,9 @@ pub struct Args {
     /// Draw the course of the run: an SVG file
     #[arg(long, value_name = "FILE", env = "LOOKALIKE_PLOT")]
     plot: Option<PathBuf>,
+    /// Show some of the shop's pictures with what an autoencoder draws of them: a PNG or JPEG file
+    #[arg(long, value_name = "FILE", env = "LOOKALIKE_DRAWINGS")]
+    drawings: Option<PathBuf>,
     #[command(flatten)]
     dividing: Dividing,
     #[command(flatten)]
@@ -64,7 +68,7 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
     let collection = Collection::open(&args.collection)?;
     let interactions = args.dividing.interactions(&collection)?;
     let split = Split::new(&interactions, args.dividing.rule(), args.seed).for_serving();
-    let features = Features::of(&collection, &interactions).map(Features::centred);
+    let material = Material::of(&collection, &interactions).with_models(common.models()?);
     let training = Training {
         epochs: args.epochs,
         patience: args.patience,
@@ -80,13 +84,8 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
             split.validation.len()
         );
     }
-    let trial = attempt(
-        &recipe,
-        &split,
-        features.as_ref(),
-        &training,
-        !args.no_refit,
-        &mut |_, course| {
+    let trial =
+        attempt(&recipe, &split, &material, &training, !args.no_refit, &mut |_, course| {
             if let (Some(epoch), false) = (course.epochs.last(), common.quiet) {
                 let auc = epoch.auc.map_or(String::new(), |auc| format!(", AUC {auc:.4}"));
                 remark!(
@@ -97,8 +96,7 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
                 );
             }
             Ok(())
-        },
-    )?;
+        })?;
     let history = match args.no_refit {
         true => split.train.clone(),
         false => split.train.with(&split.validation),
@@ -115,6 +113,11 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
     if let Some(plotted) = &args.plot {
         fs::write(plotted, plot::curves(&trial.course.epochs, recipe.name()))
             .map_err(|e| format!("cannot write the plot {}: {e}", plotted.display()))?;
+    }
+    if let Some(path) = &args.drawings {
+        let sheet = recipe.drawings(&material, args.seed)?;
+        let sheet = sheet.ok_or_else(|| format!("{} draws no pictures", recipe.name()))?;
+        sheet.save(path).map_err(|e| format!("cannot write {}: {e}", path.display()))?;
     }
     let mut out = io::stdout().lock();
     let best = trial.best.epoch.map_or(0, |epoch| epoch + 1);

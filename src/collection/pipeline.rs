@@ -257,14 +257,19 @@ impl<'a> Pipeline<'a> {
     }
 
     fn outcome(&self, row: Row) -> Outcome {
-        let Work { id, item, rejection, old } = row.work;
+        let Work { id, mut item, rejection, old } = row.work;
         let by_picture = row.picture.is_some() && row.picture_refused.is_none();
         let by_text =
             self.encoders.text.is_some() && !item.text.is_empty() && row.text_refused.is_none();
-        let kept = by_picture || by_text;
         let picture = row
             .picture
             .map(|record| PictureRecord { refused: row.picture_refused.clone(), ..record });
+        let (key, number, path) = (item.key.clone(), item.row, item.picture.take());
+        let mut stored = StoredItem::new(item, picture);
+        if let Some((old, _)) = &old {
+            stored.keep_imported(old, path, |modality| self.encoders.known(modality).is_some());
+        }
+        let kept = by_picture || by_text || !stored.imported.is_empty();
         let refusals: Vec<String> = [
             row.picture_refused,
             row.text_refused.map(|why| format!("the text cannot be embedded: {why}")),
@@ -278,16 +283,11 @@ impl<'a> Pipeline<'a> {
             true => Some("the row has neither a picture nor a text to index".to_owned()),
             false => Some(refusals.join("; ")),
         };
-        let rejection = reason.map(|reason| Rejection {
-            row: item.row,
-            key: Some(item.key.clone()),
-            reason,
-            kept,
-        });
+        let rejection =
+            reason.map(|reason| Rejection { row: number, key: Some(key), reason, kept });
         match rejection {
             Some(rejection) if !kept => Outcome::Rejected(rejection),
             rejection => {
-                let stored = StoredItem::new(item, picture);
                 let item = Embedded { id, stored, old, rejection, now: row.embedded };
                 Outcome::Item(Box::new(item))
             }

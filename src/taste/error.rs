@@ -67,11 +67,10 @@ pub enum Error {
     },
     /// Training ran away.
     #[error(
-        "{model} lost its footing in epoch {epoch}: its loss is no number; train with a smaller --rate"
+        "training lost its footing in epoch {epoch}: the loss is no number; train with a smaller step, \
+         --set MODEL.rate=..."
     )]
     Diverged {
-        /// The model.
-        model: String,
         /// In which epoch.
         epoch: u32,
     },
@@ -89,6 +88,12 @@ pub enum Error {
     /// A file of item vectors cannot be read.
     #[error(transparent)]
     Segment(#[from] lookalike_index::Error),
+    /// Another encoder cannot be had.
+    #[error(transparent)]
+    Store(#[from] crate::encode::store::StoreError),
+    /// An encoder failed.
+    #[error(transparent)]
+    Encode(#[from] crate::encode::Error),
     /// The model cannot be built as asked.
     #[error(transparent)]
     Model(#[from] ModelError),
@@ -123,11 +128,13 @@ pub enum ModelError {
         /// The value as given.
         text: String,
     },
-    /// It looks at pictures, and there are none.
-    #[error("{model} looks at pictures, and the collection has no vectors of any: index some")]
-    NoPictures {
+    /// It looks at something that is not there.
+    #[error("{model} looks at {what}, and the collection has none: index some")]
+    Lacks {
         /// The model.
-        model: &'static str,
+        model: String,
+        /// What is missing.
+        what: &'static str,
     },
 }
 

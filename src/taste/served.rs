@@ -13,6 +13,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use image::RgbImage;
 use lookalike_index::{Neighbours, Precision, RowSet, SearchOptions, Segment, SegmentWriter};
 use safetensors::tensor::Dtype;
 use serde::{Deserialize, Serialize};
@@ -23,8 +24,11 @@ use super::checkpoint::{Checkpoint, Column, write};
 use super::factors::{Block, fold};
 use super::history::History;
 use super::interactions::Interactions;
-use super::model::{Array, Newcomers};
+use super::material::Material;
+use super::model::{Array, Insight, Learned, Looks, terms};
+use super::recipe::Recipe;
 use super::training::{Best, EpochReport};
+use crate::catalogue::picture::{PictureLimits, decode_picture, read_picture};
 use crate::collection::Collection;
 use crate::encode::Modality;
 
@@ -66,13 +70,16 @@ struct About {
     folding: Vec<f32>,
     /// The length of the longest item vector.
     longest: f32,
-    /// Where the components begin that new items have.
-    newcomers: Option<usize>,
+    /// Whether it has an insight.
+    insight: bool,
     /// Of the encoder whose features it looks at.
     features: Option<String>,
 }
 
 const VERSION: u32 = 1;
+
+/// What the names of an insight's arrays begin with.
+const INSIGHT: &str = "insight.";
 
 /// A trained model of a collection.
 pub struct Served<'a> {
@@ -82,7 +89,7 @@ pub struct Served<'a> {
     width: usize,
     items: Vec<u32>,
     ends: Vec<u32>,
-    newcomers: Option<Newcomers>,
+    insight: Option<Arc<dyn Insight>>,
 }
 
 /// A model to be kept.
@@ -110,7 +117,7 @@ impl Keep<'_> {
     /// Writes the model into its collection; one of the same name is replaced.
     pub fn write(&self, collection: &Collection) -> Result<PathBuf, Error> {
         let (path, segment) = files(collection, self.name);
-        let Best { factors, newcomers, .. } = self.best;
+        let Learned { factors, insight } = &self.best.learned;
         let (width, items) = (factors.width(), &self.interactions.items);
         let length = |row: &[f32]| row.iter().map(|x| x * x).sum::<f32>().sqrt();
         let longest = factors.items().chunks(width).map(length).fold(f32::MIN_POSITIVE, f32::max);
@@ -122,7 +129,7 @@ impl Keep<'_> {
             blocks: factors.blocks().to_vec(),
             folding: factors.folding(self.history),
             longest,
-            newcomers: newcomers.as_ref().map(|newcomers| newcomers.first),
+            insight: insight.is_some(),
             features: collection.encoder(Modality::Image).map(|e| e.fingerprint.clone()),
         };
         let mut end = 0;
@@ -142,14 +149,9 @@ impl Keep<'_> {
             ("keys".to_owned(), Column::Bytes(keys.as_bytes())),
             ("ends".to_owned(), Column::Numbers(&ends)),
         ];
-        let arrays = newcomers.as_ref().map(|n| {
-            let rows = n.rows.len() / n.dimension.max(1);
-            (Array::rows(rows, n.rows.clone()), Array::rows(1, n.mean.clone()))
-        });
-        if let Some((rows, mean)) = &arrays {
-            columns.push(("newcomers".to_owned(), Column::Floats(rows)));
-            columns.push(("mean".to_owned(), Column::Floats(mean)));
-        }
+        let state = insight.as_ref().map(|insight| insight.state()).unwrap_or_default();
+        let kept = |(name, array)| (format!("{INSIGHT}{name}"), Column::Floats(array));
+        columns.extend(state.iter().map(kept));
         write(&path, &about, &columns)?;
 
         let io = |source| Error::Io { path: segment.clone(), source };
@@ -209,21 +211,20 @@ impl<'a> Served<'a> {
         if !fits {
             return Err(file.damaged("its parts do not fit each other"));
         }
-        let newcomers = match about.newcomers {
-            None => None,
-            Some(first) => {
-                let (rows, mean) = (file.array("newcomers")?, file.array("mean")?.values);
-                let dimension = rows.shape.get(1).copied().unwrap_or(0);
-                if dimension == 0 || first + rows.values.len() / dimension > width {
-                    return Err(file.damaged("its projection does not fit"));
-                }
-                // Features of another encoder say nothing to it.
-                let now = collection.encoder(Modality::Image).map(|e| &e.fingerprint);
-                let same = now == about.features.as_ref();
-                same.then_some(Newcomers { first, mean, rows: rows.values, dimension })
+        // Features of another encoder say nothing to it.
+        let now = collection.encoder(Modality::Image).map(|e| &e.fingerprint);
+        let insight = match about.insight && now == about.features.as_ref() {
+            false => None,
+            true => {
+                let state = file.arrays(INSIGHT)?;
+                let unknown = |error: Error| file.damaged(error.to_string());
+                let recipe = Recipe::restored(&about.model, &about.settings)
+                    .map_err(|error| unknown(error.into()))?;
+                let material = Material::stored(collection, &items);
+                recipe.insight(&state, &material).map_err(unknown)?
             }
         };
-        Ok(Served { collection, file, about, width, items, ends, newcomers })
+        Ok(Served { collection, file, about, width, items, ends, insight })
     }
 
     /// A user's vector, if the model knows the user.
@@ -251,10 +252,11 @@ impl<'a> Served<'a> {
             let items = self.file.range("items", Dtype::F32)?;
             return Ok(Some(self.file.floats(&items, row * self.width, self.width)));
         }
-        let Some(newcomers) = &self.newcomers else { return Ok(None) };
+        let Some(insight) = &self.insight else { return Ok(None) };
         let feature = self.collection.embedding(id, Modality::Image)?;
-        let fits = feature.filter(|feature| feature.len() == newcomers.dimension);
-        Ok(fits.map(|feature| newcomers.vector(&feature, self.width)))
+        let picture = || picture_of(self.collection, id);
+        let item = insight.item(&Looks { feature: feature.as_deref(), picture: &picture })?;
+        Ok(item.filter(|item| item.len() == self.width))
     }
 
     /// The vector of a visitor; `None` for a stranger.
@@ -273,11 +275,7 @@ impl<'a> Served<'a> {
     }
 
     fn terms(&self, taste: &[f32], item: &[f32]) -> Vec<f32> {
-        let product = |block: &Block| {
-            let range = block.range.clone();
-            taste[range.clone()].iter().zip(&item[range]).map(|(p, q)| p * q).sum()
-        };
-        self.about.blocks.iter().map(product).collect()
+        terms(self.insight.as_deref(), &self.about.blocks, taste, item)
     }
 
     /// The `top` items of the whole collection for a visitor, best first, without those named. For a
@@ -303,7 +301,7 @@ impl<'a> Served<'a> {
         let answer = answer.map_err(|e| self.file.damaged(e.to_string()))?;
         let mut ids: Vec<u32> = answer.candidates.iter().map(|candidate| candidate.id).collect();
         let pictures = self.collection.vectors(Modality::Image);
-        if self.newcomers.is_some() {
+        if self.insight.is_some() {
             let all = pictures.into_iter().flat_map(|vectors| vectors.ids());
             ids.extend(
                 all.filter(|id| self.items.binary_search(id).is_err() && !without.contains(id)),
@@ -329,6 +327,15 @@ impl<'a> Served<'a> {
         }
         Ok((best, personal))
     }
+}
+
+/// An item's picture, where it has one that can still be read.
+fn picture_of(collection: &Collection, id: u32) -> Result<Option<RgbImage>, Error> {
+    let limits = PictureLimits::default();
+    let record = collection.item(id)?.and_then(|item| item.picture);
+    Ok(record.and_then(|record| {
+        decode_picture(&read_picture(&record.path, &limits).ok()?, &limits).ok()
+    }))
 }
 
 /// An item that a visitor may like.

@@ -49,8 +49,8 @@ fn missing_files() {
 
 #[test]
 fn settings_that_are_not_known() {
-    let known = "known are bert, mpnet";
-    assert_refused("config.json", known, |dir| configure(dir, "model_type", "albert".into()));
+    let known = "known are bert, mpnet, albert";
+    assert_refused("config.json", known, |dir| configure(dir, "model_type", "roberta".into()));
     let act = |dir: &Path| configure(dir, "hidden_act", "silu".into());
     assert_refused("config.json", "hidden_act is silu", act);
     let relative = |dir: &Path| configure(dir, "position_embedding_type", "relative_key".into());

@@ -16,6 +16,8 @@ use serde_json::{Value, json};
 pub(in crate::encode) struct Golden {
     config: Value,
     limit: usize,
+    /// As `tokenizer.json` has it, for those whose `vocab.txt` would not do.
+    tokenizer: Option<Value>,
     vocabulary: Vec<String>,
     texts: Vec<String>,
     ids: Vec<Vec<u32>>,
@@ -153,7 +155,13 @@ pub(in crate::encode) fn write_checkpoint(golden: &Golden, pooling: &[&str]) -> 
                     "mask_token": {"content": "<mask>", "lstrip": true}}),
         );
     }
-    std::fs::write(dir.join("vocab.txt"), golden.vocabulary.join("\n") + "\n").unwrap();
+    match &golden.tokenizer {
+        Some(tokenizer) => write_json(&dir.join("tokenizer.json"), tokenizer),
+        None => {
+            let vocabulary = golden.vocabulary.join("\n") + "\n";
+            std::fs::write(dir.join("vocab.txt"), vocabulary).unwrap();
+        }
+    }
     save(&tensors(&golden.config), &dir.join("model.safetensors"));
     folder
 }
