@@ -100,7 +100,7 @@ fn the_child_changes_the_collection() {
 fn a_killed_change_is_made_whole_or_not_at_all() {
     let dir = tempfile::tempdir().unwrap();
     let (path, undisturbed) = (dir.path().join("shop"), dir.path().join("undisturbed"));
-    [&path, &undisturbed].map(|path| index(path, LARGE));
+    [&path, &undisturbed].into_iter().for_each(|path| index(path, LARGE));
     let mut interrupted = 0;
     for round in 0..12 {
         interrupted += u32::from(killed("the_child_changes_the_collection", CHANGED, &path, round));
@@ -111,7 +111,7 @@ fn a_killed_change_is_made_whole_or_not_at_all() {
         assert_eq!(collection.vectors(lookalike::Modality::Text).unwrap().len() as u64, items);
     }
     assert!(interrupted > 0, "no round was interrupted: the test tests nothing");
-    [&path, &undisturbed].map(|path| change(path));
+    [&path, &undisturbed].into_iter().for_each(|path| change(path));
     let [one, other] = [&path, &undisturbed].map(|path| Both::default().open(path));
     let vectors = |collection: &lookalike::Collection| -> Vec<_> {
         collection.vectors(lookalike::Modality::Text).unwrap().vectors().collect()

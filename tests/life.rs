@@ -270,8 +270,8 @@ fn a_collection_of_the_first_version_is_opened_and_grows() {
 fn a_snapshot_is_a_collection_of_its_own() {
     let dir = tempfile::tempdir().unwrap();
     let (path, both) = (dir.path().join("shop"), Both::default());
-    both.index(&path, items(0..MANY, 1).chain([item("k1", 9_999, "twice")]));
-    both.index(&path, items(0..20, 2));
+    both.index(&path, items(0..MANY, 1));
+    both.index(&path, items(0..20, 2).chain([item("k1", 9_999, "twice")]));
     let copy = dir.path().join("copy");
     // While a run has written rows that it has not published, and goes on.
     let rows = entries(items(0..200, 3)).inspect(|row| {
@@ -306,10 +306,7 @@ fn the_old_encoder_answers_until_the_new_one_has_embedded_everything() {
     let dir = tempfile::tempdir().unwrap();
     let (path, old) = (dir.path().join("shop"), Both::default());
     old.index(&path, items(0..300, 1));
-    let new = Both {
-        words: support::Words { version: 1, ..support::Words::default() }.into(),
-        ..old.clone()
-    };
+    let new = Both { words: support::Words::version(1).into(), ..old.clone() };
     let mut asked = 0;
     let rows = entries(items(0..300, 1)).inspect(|_| {
         asked += 1;

@@ -7,6 +7,8 @@ mod usual;
 
 use std::fmt;
 
+use serde_json::{Value, json};
+
 use super::feeds::shopify::{self, Header};
 use super::{CatalogueOptions, Error};
 use usual::{GROUPS, KEYS, PICTURES, PRICES, SENTENCE, TITLES};
@@ -131,6 +133,19 @@ impl Columns {
 }
 
 impl Columns {
+    /// The column of each role, as a collection remembers them: hits are named by them.
+    pub fn roles(&self) -> Value {
+        let name = |chosen: &Option<Chosen>| chosen.as_ref().map(|chosen| chosen.column.clone());
+        json!({
+            "key": name(&self.key),
+            "title": name(&self.title),
+            "picture": name(&self.picture),
+            "group": name(&self.group),
+            "price": name(&self.price),
+            "text": self.text,
+        })
+    }
+
     /// Of Shopify's variants it is known what they go by, and not guessed from names.
     pub(super) fn is_shopify(&mut self, header: &Header, options: &CatalogueOptions) {
         let known = |name: &str| Some(Chosen { column: name.to_owned(), why: Why::Guessed });

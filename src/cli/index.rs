@@ -14,7 +14,7 @@ use lookalike::catalogue::{Catalogue, CatalogueOptions, Columns, Format};
 use lookalike::collection::FieldReading;
 use lookalike::encode::store::Model;
 use lookalike::{Collection, Indexer, Modality, PictureLimits, Report};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::progress::{bar, show};
 use super::remote::Remote;
@@ -53,7 +53,7 @@ pub struct Args {
 /// How the catalogue is read.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Reading the catalogue")]
-struct Reading {
+pub struct Reading {
     /// Where the pictures are [default: beside the catalogue]
     #[arg(long, value_name = "DIR", env = "LOOKALIKE_IMAGES")]
     images: Option<PathBuf>,
@@ -182,10 +182,8 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
             max_bytes: args.limits.max_picture_bytes,
         })
         .note("catalogue", args.catalogue.display().to_string())
-        .note("columns", noted(&columns));
-    for (column, reading) in &args.reading.types {
-        indexer = indexer.field(column, *reading);
-    }
+        .note("columns", columns.roles());
+    indexer = args.reading.tell(indexer);
     if let Some(model) = &chosen.image {
         indexer = indexer.image_encoder(&model.name, Arc::from(model.open_image(&Device::Cpu)?));
     }
@@ -212,7 +210,13 @@ impl Args {
 }
 
 impl Reading {
-    fn options(&self) -> CatalogueOptions {
+    /// Says how fields are to be read.
+    pub fn tell<'a>(&self, indexer: Indexer<'a>) -> Indexer<'a> {
+        let types = self.types.iter();
+        types.fold(indexer, |indexer, (column, reading)| indexer.field(column, *reading))
+    }
+
+    pub fn options(&self) -> CatalogueOptions {
         CatalogueOptions {
             format: self.format.map(|format| match format {
                 FormatArg::Csv => Format::Delimited,
@@ -261,6 +265,8 @@ impl Models {
             Some("none") => Ok(None),
             Some(name) => store.get(name).map(Some),
             None => match published.as_ref().and_then(|published| published.encoder(modality)) {
+                // What was made elsewhere stays as it is.
+                Some(encoder) if encoder.is_elsewhere() => Ok(None),
                 Some(encoder) => store.get(&encoder.model).map(Some),
                 None if has => store.default_for(modality).map(Some),
                 None => Ok(None),
@@ -274,20 +280,6 @@ impl Models {
             text: choose(&self.text_model, Modality::Text, texts)?,
         })
     }
-}
-
-/// The columns as `info` shows them and as hits are named by.
-fn noted(columns: &Columns) -> Value {
-    let name =
-        |chosen: &Option<lookalike::catalogue::Chosen>| chosen.as_ref().map(|c| c.column.clone());
-    json!({
-        "key": name(&columns.key),
-        "title": name(&columns.title),
-        "picture": name(&columns.picture),
-        "group": name(&columns.group),
-        "price": name(&columns.price),
-        "text": columns.text,
-    })
 }
 
 /// Counts the catalogue's rows beside the run, so that the bar can tell what is left.

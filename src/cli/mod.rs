@@ -61,6 +61,7 @@ pub struct Cli {
 
 /// What every command understands.
 #[derive(clap::Args)]
+#[command(next_help_heading = "With every command")]
 struct Common {
     /// Print results as JSON, one object a line
     #[arg(long, global = true, env = "LOOKALIKE_JSON", value_parser = clap::builder::FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]

@@ -23,6 +23,8 @@ use narrow::Narrowing;
 pub use narrow::counts;
 use rerank::Taste;
 
+const THOROUGH: &str = "How thoroughly";
+
 /// Find the items most like a picture, some words or another item
 ///
 /// Any mix of pictures, texts, items and words is allowed, written as one expression or as options, each as
@@ -35,7 +37,7 @@ use rerank::Taste;
                   lookalike search shop.lookalike --item SKU123 --text-weight 0   # by looks alone\n  \
                   lookalike search shop.lookalike --words \"nvay sho\" --typo --as-you-type\n  \
                   lookalike search shop.lookalike --item SKU123 --side-by-side --html hits.html\n  \
-                  lookalike search shop.lookalike shirt --where 'price < 30 and not sold_out' --group-by item_group_id\n  \
+                  lookalike search shop.lookalike shirt --where 'price < 30' --group-by item_group_id\n  \
                   lookalike search shop.lookalike shirt --user U000042 --rerank vbpr --blend 0.7\n  \
                   lookalike search shop.lookalike --queries queries.jsonl > answers.jsonl")]
 pub struct Args {
@@ -46,23 +48,23 @@ pub struct Args {
     /// How many hits
     #[arg(long, short = 'k', value_name = "N", default_value_t = 10, env = "LOOKALIKE_TOP")]
     top: usize,
+    /// Write a contact sheet of the hits: one HTML file, with pictures
+    #[arg(long, value_name = "FILE", env = "LOOKALIKE_HTML")]
+    html: Option<PathBuf>,
     #[command(flatten)]
     weighing: Weighing,
     #[command(flatten)]
     narrow: Narrowing,
     #[command(flatten)]
     taste: Taste,
-    /// Write a contact sheet of the hits: one HTML file, with pictures
-    #[arg(long, value_name = "FILE", env = "LOOKALIKE_HTML")]
-    html: Option<PathBuf>,
     /// Compare every item, however many there are
-    #[arg(long, env = "LOOKALIKE_EXACT", value_parser = clap::builder::FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
+    #[arg(long, help_heading = THOROUGH, env = "LOOKALIKE_EXACT", value_parser = clap::builder::FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
     exact: bool,
     /// Find this part of the best in a large collection [default: 0.99]
-    #[arg(long, value_name = "PART", value_parser = part, env = "LOOKALIKE_RECALL")]
+    #[arg(long, help_heading = THOROUGH, value_name = "PART", value_parser = part, env = "LOOKALIKE_RECALL")]
     recall: Option<f32>,
     /// Keep so many items in mind on a graph's walk, whatever recall that gives
-    #[arg(long, value_name = "N", env = "LOOKALIKE_EF")]
+    #[arg(long, help_heading = THOROUGH, value_name = "N", env = "LOOKALIKE_EF")]
     ef: Option<usize>,
 }
 

@@ -15,7 +15,7 @@ pub struct Terms {
     /// Terms with + or - between them; a number and a colon before a term say what it counts for. A term is
     /// words; a picture's path (it begins with ./ ../ / or ~/, or ends like a picture's name); or text:,
     /// words:, image: or item: with what it names. Quotes make anything words.
-    #[arg(value_name = "QUERY", allow_hyphen_values = true)]
+    #[arg(value_name = "QUERY")]
     expression: Vec<String>,
     /// Words to be similar to in meaning
     #[arg(long, short, value_name = "WORDS")]

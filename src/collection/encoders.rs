@@ -30,6 +30,11 @@ impl Known {
             Some(Known { entry: entry.clone(), fingerprint })
         })
     }
+
+    /// Those of them whose vectors come from elsewhere, and stay without an encoder.
+    pub(super) fn elsewhere(manifest: &Manifest) -> impl Iterator<Item = Known> {
+        Known::of(manifest).filter(|known| known.entry.is_elsewhere())
+    }
 }
 
 impl Encoders {

@@ -96,9 +96,9 @@ pub enum Error {
     },
     /// The collection was built with another encoder.
     #[error(
-        "the {} vectors of {path} were made by {} and cannot be compared with those of {}: index with `--{}-model {}`, \
+        "the {} vectors of {path} were made by {} and cannot be compared with those of {}: {}, \
          or embed every item again with `--change-encoder`",
-        then.modality, then, now, then.modality, then.model, path = path.display()
+        then.modality, then, now, as_before(then), path = path.display()
     )]
     OtherEncoder {
         /// The collection.
@@ -106,6 +106,20 @@ pub enum Error {
         /// What it was built with.
         then: Box<EncoderEntry>,
         /// What was to be used now.
+        now: Box<EncoderEntry>,
+    },
+    /// Vectors were to be taken in beside those of another encoder.
+    #[error(
+        "the {} vectors of {path} were made by {} and cannot be compared with those of {}: import these into a \
+         collection of their own",
+        then.modality, then, now, path = path.display()
+    )]
+    OtherVectors {
+        /// The collection.
+        path: PathBuf,
+        /// What made its vectors.
+        then: Box<EncoderEntry>,
+        /// What made those that were to be taken in.
         now: Box<EncoderEntry>,
     },
     /// The collection has vectors of a modality for which no encoder is given.
@@ -235,6 +249,15 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
+}
+
+/// How to go on with the encoder that a collection has.
+fn as_before(then: &EncoderEntry) -> String {
+    let EncoderEntry { modality, model, .. } = then;
+    match then.is_elsewhere() {
+        true => format!("index with `--{modality}-model none`"),
+        false => format!("index with `--{modality}-model {model}`"),
+    }
 }
 
 impl From<lookalike_index::Error> for Error {

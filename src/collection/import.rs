@@ -5,6 +5,8 @@
 //! embedding cache under their own hash. What an import does not say of an item that is there already stays
 //! as it was.
 
+use half::f16;
+
 use super::Error;
 use super::encoders::Known;
 use super::indexer::Indexer;
@@ -19,20 +21,20 @@ use crate::catalogue::{Entry, Item, Rejection};
 use crate::encode::{Embedding, Fingerprint, Modality};
 use crate::hex;
 
-/// Vectors whose length differs from one by less were of length one before they were stored in half
-/// precision. To scale them would change them.
-const ALMOST_UNIT: f64 = 1e-3;
+/// Vectors in half precision whose length differs from one by less were of length one before they were
+/// stored so. To scale them would change them.
+const HALF_UNIT: f64 = 1e-3;
+/// As much may the length of any vector differ that was scaled to one.
+const UNIT: f64 = 1e-6;
 
 /// An item with vectors that were made elsewhere; or a row of which nothing can be used.
 #[derive(Debug, Clone)]
 #[allow(clippy::large_enum_variant)] // They are read one at a time.
 pub enum Import {
-    /// An item, what of it could not be used, and its vectors.
+    /// An item and its vectors.
     Item {
         /// The item.
         item: StoredItem,
-        /// What is wrong with the row apart from its vectors.
-        flaw: Option<Rejection>,
         /// One for each modality that it has.
         vectors: Vec<(Modality, Vec<f32>)>,
     },
@@ -57,11 +59,12 @@ impl Indexer<'_> {
             self.admit(entry, &mut known)?;
         }
         let mut commit = writer.begin(Reading::Unknown)?;
+        commit.declare(self.declared);
         let mut intake = Intake::new(&writer.store, old.map_or(0, |manifest| manifest.generation));
         for entry in entries {
             let outcome = match entry? {
                 Import::Rejected(rejection) => Outcome::Rejected(rejection),
-                Import::Item { item, flaw, vectors } => {
+                Import::Item { item, vectors } => {
                     let bare = Item {
                         key: item.key.clone(),
                         row: item.row,
@@ -69,7 +72,7 @@ impl Indexer<'_> {
                         text: String::new(),
                         picture: None,
                     };
-                    match intake.step(Ok(Entry::Item(bare, flaw)))? {
+                    match intake.step(Ok(Entry::Item(bare, None)))? {
                         Step::Rejected(rejection) => Outcome::Rejected(rejection),
                         Step::Item(work) => take(&writer.store, &known, *work, item, vectors)?,
                     }
@@ -87,7 +90,7 @@ impl Indexer<'_> {
     fn admit(&self, entry: &EncoderEntry, known: &mut Vec<Known>) -> Result<(), Error> {
         match known.iter().find(|known| known.entry.modality == entry.modality) {
             Some(then) if then.entry.fingerprint == entry.fingerprint => Ok(()),
-            Some(then) => Err(Error::OtherEncoder {
+            Some(then) => Err(Error::OtherVectors {
                 path: self.path.clone(),
                 then: Box::new(then.entry.clone()),
                 now: Box::new(entry.clone()),
@@ -113,27 +116,34 @@ fn take(
     item: StoredItem,
     vectors: Vec<(Modality, Vec<f32>)>,
 ) -> Result<Outcome, Error> {
-    let Work { id, rejection, old, .. } = work;
+    let Work { id, old, .. } = work;
     let (key, row) = (item.key.clone(), item.row);
-    let mut stored = completed(item, old.as_ref().map(|(old, _)| old));
-    let mut reasons: Vec<String> = rejection.into_iter().map(|flaw| flaw.reason).collect();
-    let mut kept = false;
+    let has = |modality| vectors.iter().any(|(other, _)| *other == modality);
+    let mut stored = completed(item, old.as_ref().map(|(old, _)| old), known, has(Modality::Text));
+    let (mut reasons, mut taken) = (Vec::new(), Vec::new());
     for (modality, vector) in vectors {
-        let encoder = known.iter().find(|known| known.entry.modality == modality);
-        match encoder.map(|encoder| content(&mut stored, encoder, vector)) {
-            Some(Ok((content, vector))) => {
-                let fingerprint = encoder.map(|encoder| encoder.fingerprint);
-                if let Some(fingerprint) = fingerprint {
-                    store.put_cached(&fingerprint, &content, &Cached::Embedding(vector))?;
-                }
-                kept = true;
+        let Some(encoder) = known.iter().find(|known| known.entry.modality == modality) else {
+            reasons.push(format!("nobody says what made its {modality} vector"));
+            continue;
+        };
+        match content(&mut stored, encoder, vector) {
+            Ok((content, vector)) => {
+                let cached = Cached::Embedding(vector);
+                store.put_cached(&encoder.fingerprint, &content, &cached)?;
+                taken.push(modality);
             }
-            Some(Err(reason)) => reasons.push(format!("its {modality} vector {reason}")),
-            None => reasons.push(format!("nobody says what made its {modality} vector")),
+            Err(reason) => reasons.push(format!("its {modality} vector {reason}")),
+        }
+    }
+    for modality in Modality::ALL {
+        let before = old.as_ref().and_then(|(old, _)| old.content(modality));
+        let now = stored.content(modality);
+        if now.is_some() && now != before && !taken.contains(&modality) {
+            stored.unread.push(modality);
         }
     }
     // An item without a vector can be found by its words.
-    kept |= reasons.is_empty() && (old.is_some() || !stored.text.is_empty());
+    let kept = !taken.is_empty() || old.is_some() || !stored.text.is_empty();
     if !kept && reasons.is_empty() {
         reasons.push("the row has neither a vector nor a text".to_owned());
     }
@@ -152,20 +162,29 @@ fn take(
     })
 }
 
-/// The item with whatever the import does not say, as it was before.
-fn completed(mut item: StoredItem, old: Option<&StoredItem>) -> StoredItem {
+/// The item with whatever the import does not say, as it was before. A text that is embedded here stays too,
+/// unless another one comes `with_text_vector`.
+fn completed(
+    mut item: StoredItem,
+    old: Option<&StoredItem>,
+    known: &[Known],
+    with_text_vector: bool,
+) -> StoredItem {
+    item.unread.clear();
+    item.imported = old.map(|old| old.imported.clone()).unwrap_or_default();
     let Some(old) = old else { return item };
     for (name, value) in &old.fields {
         item.fields.entry(name).or_insert_with(|| value.clone());
     }
-    if item.text.is_empty() {
+    let texts = known.iter().find(|known| known.entry.modality == Modality::Text);
+    let embedded_here = texts.is_some_and(|texts| !texts.entry.is_elsewhere());
+    if item.text.is_empty() || embedded_here && !with_text_vector && !old.text.is_empty() {
         item.text.clone_from(&old.text);
     }
-    if item.picture.is_none() {
+    let was_read = old.picture.as_ref().is_some_and(|picture| picture.is_read());
+    let is_read = item.picture.as_ref().map(|picture| picture.is_read());
+    if is_read.is_none() || is_read == Some(false) && was_read {
         item.picture.clone_from(&old.picture);
-    }
-    if item.imported.is_empty() {
-        item.imported.clone_from(&old.imported);
     }
     item
 }
@@ -179,21 +198,16 @@ fn content(
 ) -> Result<(ContentHash, Vec<f32>), String> {
     let EncoderEntry { modality, dimension, .. } = encoder.entry;
     if vector.len() != dimension {
-        return Err(format!(
-            "has {} components, where {} has {dimension}",
-            vector.len(),
-            encoder.entry
-        ));
+        let (found, entry) = (vector.len(), &encoder.entry);
+        return Err(format!("has {found} components, where {entry} has {dimension}"));
     }
-    let length = vector.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>().sqrt();
-    let elsewhere = encoder.entry.is_elsewhere();
-    let vector = match !elsewhere && (length - 1.0).abs() < ALMOST_UNIT {
+    let vector = match is_unit(&vector) {
         true => vector,
         false => {
             Embedding::new(vector).map_err(|why| format!("cannot be used: {why}"))?.into_inner()
         }
     };
-    if !elsewhere {
+    if !encoder.entry.is_elsewhere() {
         let content = stored.content(modality);
         return content.map(|content| (content, vector)).ok_or_else(|| {
             format!("was made by {}, but of no {modality} that the item has", encoder.entry)
@@ -204,4 +218,11 @@ fn content(
     stored.imported.retain(|other| other.modality != modality);
     stored.imported.push(ImportedVector { modality, hash: hex::encode(content) });
     Ok((content, vector))
+}
+
+/// Whether a vector is of length one, as far as the precision goes in which it was kept.
+fn is_unit(vector: &[f32]) -> bool {
+    let length = vector.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>().sqrt();
+    let half = vector.iter().all(|&x| f16::from_f32(x).to_f32() == x);
+    (length - 1.0).abs() < if half { HALF_UNIT } else { UNIT }
 }

@@ -10,9 +10,8 @@ use std::sync::Arc;
 use lookalike_index::{GraphOptions, Precision};
 use serde_json::{Map, Value};
 
-use super::Error;
 use super::commit::VectorOptions;
-use super::encoders::Encoders;
+use super::encoders::{Encoders, Known};
 use super::fields::{Declared, FieldReading};
 use super::intake::Intake;
 use super::manifest::Manifest;
@@ -21,6 +20,7 @@ use super::report::{Progress, Report};
 use super::revision::Rest;
 use super::trust::Reading;
 use super::writer::Writer;
+use super::{Collection, Error};
 use crate::catalogue::picture::PictureLimits;
 use crate::catalogue::{self, Entry};
 use crate::encode::{ImageEncoder, Modality, TextEncoder};
@@ -39,7 +39,7 @@ pub struct Indexer<'a> {
     pub(super) vectors: VectorOptions<'a>,
     prune: bool,
     change_encoder: bool,
-    declared: Declared,
+    pub(super) declared: Declared,
     pub(super) notes: Map<String, Value>,
 }
 
@@ -134,11 +134,16 @@ impl<'a> Indexer<'a> {
     where
         I: IntoIterator<Item = Result<Entry, catalogue::Error>>,
     {
-        if self.encoders.image.is_none() && self.encoders.text.is_none() {
+        let mut encoders = self.encoders.all();
+        // Vectors that were made elsewhere do without, so a collection that has such can be brought up to date.
+        let published = Collection::published(&self.path)?;
+        if encoders.is_empty() && published.iter().flat_map(Known::elsewhere).next().is_none() {
             return Err(Error::NoEncoder);
         }
         let writer = Writer::create(&self.path)?;
         let (store, old) = (&writer.store, writer.old.as_ref());
+        let others = |known: &Known| self.encoders.known(known.entry.modality).is_none();
+        encoders.extend(old.into_iter().flat_map(Known::elsewhere).filter(others));
         let new_encoders = self.check_encoders(old)?;
         let carry_over = !new_encoders.is_empty() && !self.prune;
         let mut commit = writer.begin(Reading::Unknown)?;
@@ -161,7 +166,6 @@ impl<'a> Indexer<'a> {
                 commit.remove(id, written, &item)?;
             }
         }
-        let encoders = self.encoders.all();
         let report = commit.publish(&writer.layout, &encoders, self.notes, &mut self.vectors)?;
         Ok(Report { busy: pipeline.busy(), ..report })
     }
@@ -182,6 +186,7 @@ impl<'a> Indexer<'a> {
                         Error::OtherEncoder { path, then, now: Box::new(now.entry) }
                     });
                 }
+                (Some(then), None) if then.is_elsewhere() => (),
                 (Some(then), None) => {
                     let (path, then) = (self.path.clone(), then.clone());
                     return Err(Error::MissingEncoder { path, then: Box::new(then) });

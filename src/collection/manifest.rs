@@ -148,6 +148,10 @@ pub struct StoredItem {
     /// Vectors that were made elsewhere, and are what they are whatever the text and the picture.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub imported: Vec<ImportedVector>,
+    /// Modalities of which an import has brought a text or a picture without its vector. The next run with an
+    /// encoder for them makes it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<Modality>,
 }
 
 /// A vector that was made elsewhere, by its content.
@@ -161,14 +165,13 @@ pub struct ImportedVector {
 
 impl StoredItem {
     pub(super) fn new(item: Item, picture: Option<PictureRecord>) -> Self {
-        StoredItem {
-            key: item.key,
-            row: item.row,
-            fields: item.fields,
-            text: item.text,
-            picture,
-            imported: Vec::new(),
-        }
+        StoredItem { picture, ..Self::of(item.key, item.row, item.fields, item.text) }
+    }
+
+    /// An item without a picture.
+    pub(crate) fn of(key: String, row: u64, fields: Map<String, Value>, text: String) -> Self {
+        let (imported, unread) = (Vec::new(), Vec::new());
+        StoredItem { key, row, fields, text, picture: None, imported, unread }
     }
 
     /// Whether both are the same to whoever searches: where a row or a file's clock has moved, nothing
@@ -180,6 +183,21 @@ impl StoredItem {
             && self.text == other.text
             && picture(self) == picture(other)
             && self.imported == other.imported
+    }
+
+    /// Takes over what came with an import, of the modalities for which a run has no encoder. `picture` is
+    /// where the item's lies now.
+    pub(super) fn keep_imported(
+        &mut self,
+        old: &Self,
+        picture: Option<PathBuf>,
+        has_encoder: impl Fn(Modality) -> bool,
+    ) {
+        let kept = old.imported.iter().filter(|vector| !has_encoder(vector.modality));
+        self.imported.extend(kept.cloned());
+        if self.imported(Modality::Image).is_some() {
+            self.picture = picture.map(PictureRecord::unread);
+        }
     }
 
     /// The vector of this modality that was made elsewhere.
@@ -194,6 +212,7 @@ impl StoredItem {
             return hex::decode(&imported.hash);
         }
         match modality {
+            _ if self.unread.contains(&modality) => None,
             Modality::Image => self.picture.as_ref().and_then(|picture| picture.content_hash()),
             Modality::Text => (!self.text.is_empty()).then(|| hash(self.text.as_bytes())),
         }
@@ -201,9 +220,10 @@ impl StoredItem {
 
     /// Whether the item's vector of this modality is what it was.
     pub(super) fn same_vector(&self, old: Option<&Self>, modality: Modality) -> bool {
-        let (then, now) = (old.and_then(|old| old.imported(modality)), self.imported(modality));
-        if then.is_some() || now.is_some() {
-            return then == now;
+        let from_import =
+            |item: &Self| item.imported(modality).is_some() || item.unread.contains(&modality);
+        if old.is_some_and(from_import) || from_import(self) {
+            return old.and_then(|old| old.content(modality)) == self.content(modality);
         }
         match modality {
             Modality::Text => old.map_or("", |old| &old.text) == self.text,
@@ -227,7 +247,7 @@ impl StoredItem {
 pub struct PictureRecord {
     /// Where it lies.
     pub path: PathBuf,
-    /// SHA-256 of its bytes, in hexadecimal.
+    /// SHA-256 of its bytes, in hexadecimal; empty where nobody has read it.
     pub hash: String,
     /// Its length in bytes.
     pub size: u64,
@@ -241,6 +261,16 @@ pub struct PictureRecord {
 impl PictureRecord {
     pub(super) fn new(path: PathBuf, hash: &ContentHash, size: u64, changed: u64) -> Self {
         PictureRecord { path, hash: hex::encode(hash), size, changed, refused: None }
+    }
+
+    /// A picture that nobody has read yet.
+    pub(crate) fn unread(path: PathBuf) -> Self {
+        PictureRecord { path, hash: String::new(), size: 0, changed: 0, refused: None }
+    }
+
+    /// Whether it has been read.
+    pub(super) fn is_read(&self) -> bool {
+        !self.hash.is_empty()
     }
 
     /// Whether both lead to the same vector, or both to none.

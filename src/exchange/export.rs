@@ -1,5 +1,6 @@
 //! A collection as plain files.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use serde_json::{Map, Value};
 use super::Error;
 use super::npy::NpyWriter;
 use super::table::{Cell, Table};
-use crate::collection::{Collection, EncoderEntry, StoredItem};
+use crate::collection::{Collection, EncoderEntry, FieldReading, StoredItem};
 use crate::encode::Modality;
 
 /// The manifest's name; it is written last, so that a folder that has one is whole.
@@ -43,9 +44,17 @@ pub struct Exported {
     pub items_file: String,
     /// A file of vectors for each modality that has any.
     pub vectors: Vec<VectorFile>,
+    /// Fields whose type was told, and not inferred.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub types: BTreeMap<String, FieldReading>,
     /// How the catalogue was read.
     #[serde(default)]
     pub notes: Map<String, Value>,
+}
+
+impl Exported {
+    /// The layout that this program writes.
+    pub(super) const FORMAT: u32 = 1;
 }
 
 /// A file of vectors in an export.
@@ -107,12 +116,16 @@ impl Collection {
                 vectors.push(file);
             }
         }
+        let told = self.fields().unwrap_or_default().iter();
+        let told = told.filter(|field| field.declared && field.items() > 0);
+        let types = told.map(|field| (field.name.clone(), field.reading)).collect();
         let exported = Exported {
-            format: 1,
+            format: Exported::FORMAT,
             generation: self.manifest().generation,
             items: self.len(),
             items_file: ITEMS.to_owned(),
             vectors,
+            types,
             notes: self.manifest().notes.clone(),
         };
         let path = folder.join(MANIFEST);

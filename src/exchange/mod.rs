@@ -1,7 +1,7 @@
 //! Vectors and tables to and from other programs.
 //!
 //! Flowing out: a collection as a folder of plain files (`export`), or a [`Table`] as Parquet. Flowing in: such a
-//! folder, or vectors that were made elsewhere (`import`). Formats are those that NumPy and Arrow read
+//! folder (`restore`), or vectors that were made elsewhere (`vectors`). Formats are those that NumPy and Arrow read
 //! without code of ours; nothing is pickled.
 //!
 //! ```text
@@ -15,11 +15,13 @@
 
 mod error;
 mod export;
-mod import;
 mod npy;
+mod restore;
 mod table;
+mod vectors;
 
 pub use error::Error;
 pub use export::{Exported, VectorFile, VectorFormat};
-pub use import::{Vectors, import_export};
+pub use restore::import_export;
 pub use table::{Cell, Table};
+pub use vectors::Vectors;

@@ -17,7 +17,7 @@ const ALIGNMENT: usize = 64;
 /// No header of a plain array is longer.
 const LONGEST_HEADER: usize = 64 << 10;
 /// No vector has more values.
-const WIDEST: usize = 1 << 20;
+const WIDEST: u64 = 1 << 20;
 
 /// Writes an array row by row. It has to get as many rows as were promised.
 pub(super) struct NpyWriter {
@@ -90,7 +90,24 @@ struct Kind {
 }
 
 impl NpyReader {
-    pub fn open(path: &Path) -> Result<Self, Error> {
+    /// A table of numbers, a vector a row.
+    pub fn table(path: &Path) -> Result<Self, Error> {
+        Self::open(path, |shape| match *shape {
+            [rows, width] if (1..=WIDEST).contains(&width) => Some((rows, width as usize)),
+            _ => None,
+        })
+    }
+
+    /// A plain list of numbers.
+    pub fn list(path: &Path) -> Result<Self, Error> {
+        Self::open(path, |shape| match *shape {
+            [rows] => Some((rows, 1)),
+            _ => None,
+        })
+    }
+
+    /// `fits` tells rows and width of the shapes that are wanted.
+    fn open(path: &Path, fits: fn(&[u64]) -> Option<(u64, usize)>) -> Result<Self, Error> {
         let io = |source| Error::Io { path: path.to_owned(), source };
         let malformed = |reason: String| Error::Malformed { path: path.to_owned(), reason };
         let file = File::open(path).map_err(io)?;
@@ -99,7 +116,9 @@ impl NpyReader {
         let (start, header) = header(&mut file).map_err(io)?.ok_or_else(|| {
             malformed("is no .npy file: save it with numpy.save, without pickle".to_owned())
         })?;
-        let (kind, rows, width) = understood(&header).map_err(malformed)?;
+        let (kind, shape) = understood(&header).map_err(malformed)?;
+        let (rows, width) = fits(&shape)
+            .ok_or_else(|| malformed(format!("has the shape {shape:?}: save one row a vector")))?;
         let size = kind.bytes as u64 * width as u64;
         if rows.checked_mul(size).and_then(|size| size.checked_add(start)) != Some(length) {
             let reason = format!(
@@ -210,7 +229,7 @@ fn header(file: &mut impl Read) -> io::Result<Option<(u64, String)>> {
 }
 
 /// The type and shape in a header; or what is wrong with it.
-fn understood(header: &str) -> Result<(Kind, u64, usize), String> {
+fn understood(header: &str) -> Result<(Kind, Vec<u64>), String> {
     let after = |name: &str| {
         let at = header.find(&format!("'{name}':"))?;
         Some(header[at + name.len() + 3..].trim_start())
@@ -230,11 +249,7 @@ fn understood(header: &str) -> Result<(Kind, u64, usize), String> {
     let sizes =
         shape.ok_or_else(garbled)?.split(',').map(str::trim).filter(|size| !size.is_empty());
     let sizes: Vec<u64> = sizes.map(str::parse).collect::<Result<_, _>>().map_err(|_| garbled())?;
-    match sizes[..] {
-        [rows] => Ok((kind, rows, 1)),
-        [rows, width] if (1..=WIDEST as u64).contains(&width) => Ok((kind, rows, width as usize)),
-        _ => Err(format!("has the shape {sizes:?}: save one row a vector")),
-    }
+    Ok((kind, sizes))
 }
 
 #[cfg(test)]
@@ -245,7 +260,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.npy");
         std::fs::write(&path, bytes).unwrap();
-        let mut reader = NpyReader::open(&path)
+        let mut reader = NpyReader::table(&path)
             .map_err(|error| error.to_string().replace(path.to_str().unwrap(), "a.npy"))?;
         Ok((0..reader.len()).map(|_| reader.read().unwrap()).collect())
     }
@@ -269,7 +284,11 @@ mod tests {
             ("<u4", &4_000_000_000u32.to_le_bytes(), 4e9),
             ("<i8", &(-5i64).to_le_bytes(), -5.0),
         ] {
-            assert_eq!(read(&file(kind, "False", "1,", numbers)), Ok(vec![vec![value]]), "{kind}");
+            assert_eq!(
+                read(&file(kind, "False", "1, 1", numbers)),
+                Ok(vec![vec![value]]),
+                "{kind}"
+            );
         }
     }
 
@@ -303,6 +322,7 @@ mod tests {
                 file("<f4", "False", "1, 1, 1", &[0; 4]),
                 "a.npy has the shape [1, 1, 1]: save one row a vector",
             ),
+            (file("<f4", "False", "1,", &[0; 4]), "a.npy has the shape [1]: save one row a vector"),
             (
                 file("<f4", "False", "x", &[0; 4]),
                 "a.npy has a header that NumPy does not write: save it again",

@@ -26,6 +26,7 @@
 //!   judging beside the baselines; the file in the collection; recommending and re-ranking.
 
 pub mod adam;
+pub mod aggregation;
 mod autoencoding;
 pub mod baselines;
 mod bpr_mf;
@@ -48,10 +49,12 @@ mod model;
 mod moment;
 pub mod net;
 mod newcomers;
+mod parameters;
 mod paused;
 pub mod plot;
 mod principal;
 mod ranker;
+pub mod rating;
 mod recipe;
 mod rerank;
 mod served;
@@ -79,7 +82,7 @@ pub use intake::{InteractionColumns, InteractionFile, InteractionOptions};
 pub use interactions::{Event, Interaction, Interactions, Purpose};
 pub use material::Material;
 pub use metrics::{Metric, Standing};
-pub use model::{Array, Insight, Learned, Liked, Looks, Model, Plan, State};
+pub use model::{Array, Insight, Learned, Liked, Looks, Model, Plan, State, Testimony, Witness};
 pub use newcomers::Newcomers;
 pub use paused::Paused;
 pub use ranker::Ranker;

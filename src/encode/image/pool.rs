@@ -48,12 +48,15 @@ pub(super) fn mean(x: &Maps) -> Result<Maps> {
     Ok(y)
 }
 
+/// Down and across.
+type Pair = (usize, usize);
+
 /// Kernel, stride, and the tensor with its padding.
 fn for_candle(
     tensor: &Tensor,
     x: &Maps,
     Kernel { down, across }: &Kernel,
-) -> Result<((usize, usize), (usize, usize), Tensor)> {
+) -> Result<(Pair, Pair, Tensor)> {
     let ((top, bottom), (left, right)) = (down.zeros(x.rows), across.zeros(x.columns));
     let tensor = tensor.pad_with_zeros(2, top, bottom)?.pad_with_zeros(3, left, right)?;
     Ok(((down.kernel, across.kernel), (down.stride, across.stride), tensor))

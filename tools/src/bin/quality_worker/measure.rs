@@ -11,8 +11,10 @@ use super::{Outcome, attributes, field, items, say};
 /// As many as a page of hits shows.
 const TOP: usize = 10;
 
-/// What a way of asking is called, and how it asks.
-type Way<'a, Ask> = (&'a str, &'a Ask);
+/// What a way of asking is called, and how it asks from words, from an item, from an item beside another.
+type ByWords<'a> = (&'a str, &'a dyn Fn(&str) -> Query);
+type ByItem<'a> = (&'a str, &'a dyn Fn(&StoredItem) -> Query);
+type ByTwo<'a> = (&'a str, &'a dyn Fn(&StoredItem, &StoredItem) -> Result<Query, Box<dyn Error>>);
 
 pub fn measure(collection: &Collection, queries: usize) -> Outcome {
     let items = items(collection)?;
@@ -33,7 +35,7 @@ fn precision(hits: &Hits, wanted: &[(&str, &str)]) -> f64 {
 /// "navy blue casual shoes": which part of the ten best is of that colour and kind?
 fn by_attributes(collection: &Collection, pairs: &[(String, String)]) -> Outcome {
     let asked = |words: &str| Query::new().text(words).words(words).top(TOP);
-    let ways: [Way<dyn Fn(&str) -> Query>; 6] = [
+    let ways: [ByWords; 6] = [
         ("text", &|words| asked(words).weight(Aspect::Words, 0.0)),
         ("words", &|words| asked(words).weight(Modality::Text, 0.0)),
         ("words, typos forgiven", &|words| {
@@ -64,7 +66,7 @@ fn by_attributes(collection: &Collection, pairs: &[(String, String)]) -> Outcome
 /// A product's picture, its title, or both: which part of the ten best is of its kind, and which of its colour?
 fn by_pictures(collection: &Collection, asked: &[&StoredItem]) -> Outcome {
     let like = |item: &StoredItem| Query::new().item(&item.key).top(TOP);
-    let ways: [Way<dyn Fn(&StoredItem) -> Query>; 5] = [
+    let ways: [ByItem; 5] = [
         ("picture", &|item| like(item).weight(Modality::Text, 0.0)),
         ("text", &|item| like(item).weight(Modality::Image, 0.0)),
         ("picture + text", &like),
@@ -92,7 +94,7 @@ fn by_pictures(collection: &Collection, asked: &[&StoredItem]) -> Outcome {
 /// How often what the graphs propose leads to the very answer that comparing everything gives.
 fn faithful(collection: &Collection, asked: &[&StoredItem]) -> Outcome {
     let like = |item: &StoredItem| Query::new().item(&item.key).top(TOP);
-    let ways: [Way<dyn Fn(&StoredItem, &StoredItem) -> Result<Query, Box<dyn Error>>>; 8] = [
+    let ways: [ByTwo; 8] = [
         ("picture", &|item, _| Ok(like(item).weight(Modality::Text, 0.0))),
         ("picture + text", &|item, _| Ok(like(item))),
         ("picture + text + words", &|item, _| Ok(like(item).words(&item.text))),
