@@ -225,7 +225,7 @@ mod tests {
         };
         assert_eq!(
             told("svd", &[]),
-            "there is no model \"svd\": there are bpr-mf, vbpr, dvbpr, dvbpr-alexnet, dvbpr-cae, dvbpr-ENCODER"
+            format!("there is no model \"svd\": there are {}", Recipe::NAMES.join(", "))
         );
         assert!(
             told("bpr-mf", &[("depth", "3")])
