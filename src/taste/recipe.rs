@@ -225,7 +225,8 @@ mod tests {
         };
         assert_eq!(
             told("svd", &[]),
-            "there is no model \"svd\": there are bpr-mf, vbpr, dvbpr, dvbpr-alexnet, dvbpr-cae, dvbpr-ENCODER"
+            "there is no model \"svd\": there are bpr-mf, vbpr, dvbpr, dvbpr-alexnet, dvbpr-cae, \
+             aggregation-average, aggregation-1, aggregation-2, aggregation-gated, dvbpr-ENCODER"
         );
         assert!(
             told("bpr-mf", &[("depth", "3")])
