@@ -122,8 +122,8 @@ pub struct Looks<'a> {
 /// An item, or a picture that is no item, that a visitor likes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Liked {
-    /// Its vector in the model.
-    pub vector: Vec<f32>,
+    /// Its vector in the model, where it has one.
+    pub vector: Option<Vec<f32>>,
     /// The vector of its picture, by the collection's own encoder.
     pub feature: Option<Vec<f32>>,
 }
