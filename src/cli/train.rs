@@ -7,7 +7,9 @@ use std::process::ExitCode;
 
 use clap::builder::FalseyValueParser;
 use lookalike::Collection;
-use lookalike::taste::{Keep, Material, Recipe, Split, Training, attempt, plot};
+use lookalike::taste::{
+    Course, EpochReport, Keep, Material, Paused, Recipe, Split, Training, finish, plot,
+};
 use serde_json::json;
 
 use super::interactions::Reading;
@@ -18,7 +20,8 @@ use super::{Common, Outcome, remark};
 ///
 /// Holds the last item of each user out to see when to stop, and then learns from everything for as many epochs.
 /// The model becomes part of the collection: `lookalike recommend` and `lookalike search --rerank` use it. Run it
-/// again when there are new interactions. `lookalike evaluate` tells how good it is.
+/// again when there are new interactions; a run that was stopped goes on where it was. `lookalike evaluate` tells
+/// how good it is.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  lookalike train shop.lookalike --model vbpr\n  \
                   lookalike train shop.lookalike --model bpr-mf --interactions purchases.csv --set bpr-mf.latent=32")]
@@ -47,6 +50,9 @@ pub struct Args {
     /// Keep the best model of the run that held items out, instead of learning once more from everything
     #[arg(long, env = "LOOKALIKE_NO_REFIT", value_parser = FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
     no_refit: bool,
+    /// Begin anew where a run of the same settings was stopped
+    #[arg(long, env = "LOOKALIKE_FROM_START", value_parser = FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
+    from_start: bool,
     /// Draw the course of the run: an SVG file
     #[arg(long, value_name = "FILE", env = "LOOKALIKE_PLOT")]
     plot: Option<PathBuf>,
@@ -84,19 +90,25 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
             split.validation.len()
         );
     }
-    let trial =
-        attempt(&recipe, &split, &material, &training, !args.no_refit, &mut |_, course| {
-            if let (Some(epoch), false) = (course.epochs.last(), common.quiet) {
-                let auc = epoch.auc.map_or(String::new(), |auc| format!(", AUC {auc:.4}"));
-                remark!(
-                    "epoch {}: loss {:.4}{auc}, {:.2} s",
-                    epoch.epoch + 1,
-                    epoch.loss,
-                    epoch.seconds
-                );
-            }
-            Ok(())
-        })?;
+    let mut paused = Paused::new(&collection, &recipe, &split, args.seed);
+    let mut model = recipe.build(&material, &split.train, args.seed)?;
+    let before = match args.from_start {
+        true => Course::default(),
+        false => paused.resume(&mut *model, &recipe, &material)?,
+    };
+    if let (Some(last), false) = (before.epochs.last(), common.quiet) {
+        remark!("going on after epoch {}", last.epoch + 1);
+    }
+    let course = training.run(&mut *model, &split, before, &mut |model, course| {
+        if let (Some(epoch), false) = (course.epochs.last(), common.quiet) {
+            let auc = epoch.auc.map_or(String::new(), |auc| format!(", AUC {auc:.4}"));
+            let EpochReport { epoch, loss, seconds, .. } = epoch;
+            remark!("epoch {}: loss {loss:.4}{auc}, {seconds:.2} s", epoch + 1);
+        }
+        paused.write(model, course)
+    })?;
+    drop(model);
+    let trial = finish(&recipe, &split, &material, &training, !args.no_refit, course)?;
     let history = match args.no_refit {
         true => split.train.clone(),
         false => split.train.with(&split.validation),
@@ -110,6 +122,7 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
         history: &history,
     };
     let path = keep.write(&collection)?;
+    paused.remove()?;
     if let Some(plotted) = &args.plot {
         fs::write(plotted, plot::curves(&trial.course.epochs, recipe.name()))
             .map_err(|e| format!("cannot write the plot {}: {e}", plotted.display()))?;

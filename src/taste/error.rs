@@ -57,6 +57,34 @@ pub enum Error {
         /// The collection.
         path: PathBuf,
     },
+    /// What a visitor is said to like is neither.
+    #[error("there is no item \"{liked}\" in {}, nor a picture of that name", path.display())]
+    NothingLiked {
+        /// As it was given.
+        liked: String,
+        /// The collection.
+        path: PathBuf,
+    },
+    /// A liked picture cannot be used.
+    #[error("{name}: {source}")]
+    Picture {
+        /// The picture.
+        name: String,
+        /// What is wrong with it.
+        source: catalogue::picture::PictureError,
+    },
+    /// Nothing comes of such a blend.
+    #[error(
+        "a blend goes from 0, search alone, to 1, models alone, and the models' weights are not all 0; \
+         {blend} with these weights is none"
+    )]
+    Blend {
+        /// As it was given.
+        blend: f32,
+    },
+    /// The search failed.
+    #[error(transparent)]
+    Search(#[from] crate::search::Error),
     /// A model's file is not what was written.
     #[error("{} is damaged: {reason}; train the model again", path.display())]
     Damaged {

@@ -99,6 +99,12 @@ pub trait Insight: Send + Sync {
         Ok(None)
     }
 
+    /// What it takes somebody for who likes these items and pictures, in the shop's words; `None` where it has
+    /// none.
+    fn testimony(&self, _liked: &[Liked]) -> Result<Option<Testimony>, Error> {
+        Ok(None)
+    }
+
     /// The terms of a score, one a block, where they are no products.
     fn terms(&self, _visitor: &[f32], _item: &[f32]) -> Option<Vec<f32>> {
         None
@@ -116,10 +122,28 @@ pub struct Looks<'a> {
 /// An item, or a picture that is no item, that a visitor likes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Liked {
-    /// Its vector in the model.
-    pub vector: Vec<f32>,
+    /// Its vector in the model, where it has one.
+    pub vector: Option<Vec<f32>>,
     /// The vector of its picture, by the collection's own encoder.
     pub feature: Option<Vec<f32>>,
+}
+
+/// What a model takes a visitor for, and why.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Testimony {
+    /// The likeliest categories, best first, with their probabilities.
+    pub categories: Vec<(String, f32)>,
+    /// What each liked item said, in their order; `None` for one without a picture.
+    pub liked: Vec<Option<Witness>>,
+}
+
+/// What one liked picture said.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Witness {
+    /// What it counted for; all together count for one.
+    pub attention: f32,
+    /// The categories that it would have named alone, best first, with their probabilities.
+    pub categories: Vec<(String, f32)>,
 }
 
 impl Learned {

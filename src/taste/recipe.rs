@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::aggregation::{AggregationSettings, Variant};
 use super::autoencoding::CaeSettings;
 use super::bpr_mf::BprMfSettings;
 use super::dvbpr::DvbprSettings;
@@ -26,8 +27,18 @@ pub struct Recipe {
 
 impl Recipe {
     /// The names of all models; the last stands for as many as there are image encoders.
-    pub const NAMES: [&str; 6] =
-        ["bpr-mf", "vbpr", "dvbpr", "dvbpr-alexnet", "dvbpr-cae", "dvbpr-ENCODER"];
+    pub const NAMES: [&str; 10] = [
+        "bpr-mf",
+        "vbpr",
+        "dvbpr",
+        "dvbpr-alexnet",
+        "dvbpr-cae",
+        "aggregation-average",
+        "aggregation-1",
+        "aggregation-2",
+        "aggregation-gated",
+        "dvbpr-ENCODER",
+    ];
 
     /// Those that train within minutes on any machine.
     pub const QUICK: [&str; 2] = ["bpr-mf", "vbpr"];
@@ -45,11 +56,18 @@ impl Recipe {
     /// Every model has a line here.
     fn with(name: &str, changes: Changes<'_>) -> Result<Self, ModelError> {
         let unknown = || ModelError::Unknown { name: name.to_owned() };
+        let aggregation = |pooling| -> Result<Arc<dyn Plan>, ModelError> {
+            Ok(Arc::new(changes.to(AggregationSettings::of(pooling))?))
+        };
         let plan: Arc<dyn Plan> = match name {
             "bpr-mf" => Arc::new(changes.to(BprMfSettings::default())?),
             "vbpr" => Arc::new(changes.to(VbprSettings::default())?),
             "dvbpr" => Arc::new(changes.to(DvbprSettings::default())?),
             "dvbpr-alexnet" => Arc::new(changes.to(DvbprSettings::with_alexnet())?),
+            "aggregation-average" => aggregation(Variant::Average)?,
+            "aggregation-1" => aggregation(Variant::One)?,
+            "aggregation-2" => aggregation(Variant::Two)?,
+            "aggregation-gated" => aggregation(Variant::Gated)?,
             "dvbpr-cae" => {
                 Arc::new(FrozenSettings::Autoencoder(changes.to(CaeSettings::default())?))
             }
@@ -207,7 +225,7 @@ mod tests {
         };
         assert_eq!(
             told("svd", &[]),
-            "there is no model \"svd\": there are bpr-mf, vbpr, dvbpr, dvbpr-alexnet, dvbpr-cae, dvbpr-ENCODER"
+            format!("there is no model \"svd\": there are {}", Recipe::NAMES.join(", "))
         );
         assert!(
             told("bpr-mf", &[("depth", "3")])

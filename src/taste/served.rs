@@ -25,21 +25,13 @@ use super::factors::{Block, fold};
 use super::history::History;
 use super::interactions::Interactions;
 use super::material::Material;
-use super::model::{Array, Insight, Learned, Looks, terms};
+use super::model::{Array, Insight, Learned, Liked, Looks, terms};
 use super::recipe::Recipe;
 use super::training::{Best, EpochReport};
+use super::visitor::{LikedPicture, Visitor};
 use crate::catalogue::picture::{PictureLimits, decode_picture, read_picture};
 use crate::collection::Collection;
-use crate::encode::Modality;
-
-/// Whose taste is asked for.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Visitor {
-    /// The shop's key of a user.
-    pub user: Option<String>,
-    /// Items that the visitor likes, by the collection's numbers. Where there are any, they are the taste.
-    pub liked: Vec<u32>,
-}
+use crate::encode::{Embedding, Modality};
 
 /// Scores of some items, each the sum of its terms.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,6 +40,18 @@ pub struct Scores {
     pub terms: Vec<String>,
     /// A row an item.
     pub values: Vec<f32>,
+}
+
+impl Scores {
+    /// The terms of an item.
+    pub fn of(&self, item: usize) -> &[f32] {
+        &self.values[item * self.terms.len()..][..self.terms.len()]
+    }
+
+    /// What they add up to.
+    pub fn score(&self, item: usize) -> f32 {
+        self.of(item).iter().sum()
+    }
 }
 
 /// The seam of serving: scores candidates for a visitor.
@@ -77,6 +81,10 @@ struct About {
 }
 
 const VERSION: u32 = 1;
+
+/// The segment adds products up in another order than receipts do: so many more are asked for than are wanted,
+/// lest rounding keep one out.
+const ROUNDED: usize = 16;
 
 /// What the names of an insight's arrays begin with.
 const INSIGHT: &str = "insight.";
@@ -180,7 +188,8 @@ impl<'a> Served<'a> {
         let entries = fs::read_dir(collection.path().join("taste")).into_iter().flatten().flatten();
         let names = entries.filter_map(|entry| {
             let name = entry.file_name().into_string().ok()?;
-            Some(name.strip_suffix(".safetensors")?.to_owned())
+            let name = name.strip_suffix(".safetensors")?;
+            (!name.ends_with(".run")).then(|| name.to_owned())
         });
         let mut names: Vec<String> = names.collect();
         names.sort();
@@ -252,30 +261,69 @@ impl<'a> Served<'a> {
             let items = self.file.range("items", Dtype::F32)?;
             return Ok(Some(self.file.floats(&items, row * self.width, self.width)));
         }
-        let Some(insight) = &self.insight else { return Ok(None) };
         let feature = self.collection.embedding(id, Modality::Image)?;
         let picture = || picture_of(self.collection, id);
-        let item = insight.item(&Looks { feature: feature.as_deref(), picture: &picture })?;
-        Ok(item.filter(|item| item.len() == self.width))
+        self.seen(&Looks { feature: feature.as_deref(), picture: &picture })
+    }
+
+    /// The vector of something new.
+    fn seen(&self, looks: &Looks<'_>) -> Result<Option<Vec<f32>>, Error> {
+        let Some(insight) = &self.insight else { return Ok(None) };
+        Ok(insight.item(looks)?.filter(|item| item.len() == self.width))
     }
 
     /// The vector of a visitor; `None` for a stranger.
     fn taste(&self, visitor: &Visitor) -> Result<Option<Vec<f32>>, Error> {
-        if !visitor.liked.is_empty() {
-            let mut liked = Vec::new();
-            for &id in &visitor.liked {
-                liked.extend(self.item(id)?);
-            }
-            return Ok(match liked.as_slice() {
-                [] => None,
-                liked => Some(fold(&self.about.blocks, &self.about.folding, liked)),
-            });
+        if visitor.liked.is_empty() && visitor.pictures.is_empty() {
+            return visitor.user.as_deref().map_or(Ok(None), |key| self.user(key));
         }
-        visitor.user.as_deref().map_or(Ok(None), |key| self.user(key))
+        let mut liked = Vec::new();
+        for &id in &visitor.liked {
+            let feature = self.collection.embedding(id, Modality::Image)?;
+            let feature = feature.map(Embedding::into_inner);
+            liked.push(Liked { vector: self.item(id)?, feature });
+        }
+        for LikedPicture { picture, feature, .. } in &visitor.pictures {
+            let feature = feature.clone().map(Embedding::into_inner);
+            let picture = || Ok(Some(picture.clone()));
+            let looks = Looks { feature: feature.as_deref(), picture: &picture };
+            liked.push(Liked { vector: self.seen(&looks)?, feature });
+        }
+        let own = self.insight.as_ref().map(|insight| insight.visitor(&liked)).transpose()?;
+        if let Some(own) = own.flatten().filter(|own| own.len() == self.width) {
+            return Ok(Some(own));
+        }
+        let vectors: Vec<Vec<f32>> = liked.into_iter().filter_map(|liked| liked.vector).collect();
+        let fold = || fold(&self.about.blocks, &self.about.folding, &vectors);
+        Ok((!vectors.is_empty()).then(fold))
     }
 
     fn terms(&self, taste: &[f32], item: &[f32]) -> Vec<f32> {
         terms(self.insight.as_deref(), &self.about.blocks, taste, item)
+    }
+
+    /// Whether scores are no products, so that the segment cannot tell their order.
+    fn has_own_terms(&self, taste: &[f32]) -> bool {
+        self.insight.as_ref().is_some_and(|insight| insight.terms(taste, taste).is_some())
+    }
+
+    /// The items that the model was trained with and that may be among the best.
+    fn proposed(&self, taste: &[f32], without: &[u32], top: usize) -> Result<Vec<u32>, Error> {
+        if self.has_own_terms(taste) {
+            let kept = self.items.iter().copied().filter(|id| !without.contains(id));
+            return Ok(kept.collect());
+        }
+        let segment = Segment::open(files(self.collection, &self.about.model).1)?;
+        let mut rows = RowSet::all(segment.len());
+        without.iter().filter_map(|&id| segment.row_of(id)).for_each(|row| rows.remove(row));
+        let options = SearchOptions::default().exact().within(Arc::new(rows));
+        let query: Vec<f32> = taste.iter().copied().chain([0.0]).collect();
+        // Items that have left the collection since are asked for in vain.
+        let gone = self.items.len().saturating_sub(self.collection.len() as usize);
+        let wanted = top.saturating_add(gone).saturating_add(ROUNDED);
+        let answer = segment.exact().search(&query, wanted, &options);
+        let answer = answer.map_err(|e| self.file.damaged(e.to_string()))?;
+        Ok(answer.candidates.iter().map(|candidate| candidate.id).collect())
     }
 
     /// The `top` items of the whole collection for a visitor, best first, without those named. For a
@@ -289,17 +337,7 @@ impl<'a> Served<'a> {
         let known = self.taste(visitor)?;
         let personal = known.is_some();
         let taste = known.unwrap_or_else(|| fold(&self.about.blocks, &self.about.folding, &[]));
-        let segment = Segment::open(files(self.collection, &self.about.model).1)?;
-        let mut rows = RowSet::all(segment.len());
-        without.iter().filter_map(|&id| segment.row_of(id)).for_each(|row| rows.remove(row));
-        let options = SearchOptions::default().exact().within(Arc::new(rows));
-        let mut query = taste.clone();
-        query.push(0.0);
-        // Items that have left the collection since are asked for in vain.
-        let gone = self.items.len().saturating_sub(self.collection.len() as usize);
-        let answer = segment.exact().search(&query, top.saturating_add(gone), &options);
-        let answer = answer.map_err(|e| self.file.damaged(e.to_string()))?;
-        let mut ids: Vec<u32> = answer.candidates.iter().map(|candidate| candidate.id).collect();
+        let mut ids = self.proposed(&taste, without, top)?;
         let pictures = self.collection.vectors(Modality::Image);
         if self.insight.is_some() {
             let all = pictures.into_iter().flat_map(|vectors| vectors.ids());

@@ -148,6 +148,11 @@ impl Both {
             .unwrap()
     }
 
+    /// A collection whose pictures nobody here can embed.
+    pub fn open_texts(&self, path: &Path) -> lookalike::Collection {
+        lookalike::Collection::open(path).unwrap().with_text_encoder(self.words.clone()).unwrap()
+    }
+
     /// How many pictures and texts have gone through the networks so far.
     pub fn encoded(&self) -> (usize, usize) {
         let count = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);

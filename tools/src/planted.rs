@@ -12,6 +12,8 @@
 //! always the same; which gifts to pass over depends on the room, which takes a second block that asks
 //! what the first has answered.
 
+use std::sync::Arc;
+
 use lookalike::taste::{Features, History};
 
 use crate::seed::Rng;
@@ -25,7 +27,7 @@ const STEPS: [usize; 3] = [0, 7, 13];
 /// Shoppers' sets, and what is true of them.
 pub struct Planted {
     /// Of every picture.
-    pub features: Features,
+    pub features: Arc<Features>,
     /// The shoppers' pictures.
     pub sets: History,
     /// The shoppers' categories.
@@ -64,7 +66,7 @@ impl Planted {
         }
         let pictures = rows.len() / dimension;
         Planted {
-            features: Features::new(rows, dimension),
+            features: Arc::new(Features::new(rows, dimension)),
             sets: History::new(shoppers, pictures, sets),
             labels: History::new(shoppers, ROOMS * THINGS, labels),
         }

@@ -35,11 +35,7 @@ pub struct Curve {
 
 /// Judges a model by sets that it did not learn from, `labels` being their categories; those in no
 /// category, or in all, say nothing.
-pub fn measure(
-    model: &Aggregation<'_>,
-    sets: &History,
-    labels: &History,
-) -> Result<Vec<Place>, Error> {
+pub fn measure(model: &Aggregation, sets: &History, labels: &History) -> Result<Vec<Place>, Error> {
     let users: Vec<u32> = (0..sets.users() as u32).filter(|&u| !sets.of(u).is_empty()).collect();
     let all: Vec<Vec<u32>> = users.iter().map(|&user| sets.of(user).to_vec()).collect();
     let probabilities = model.probabilities(&all)?;
@@ -59,6 +55,9 @@ pub fn measure(
     Ok(PLACES.into_iter().map(at).collect())
 }
 
+/// A figure's name, and where it stands.
+type Figure = (&'static str, fn(&Place) -> f64);
+
 const COLOURS: [&str; 6] = ["#8a9ba8", "#d9a441", "#4f86c6", "#c8553d", "#5b8c5a", "#7d5ba6"];
 const PANEL: (f64, f64) = (300.0, 220.0);
 
@@ -72,7 +71,7 @@ pub fn curves(models: &[Curve]) -> String {
         3.0 * width,
         height + 40.0 + key
     );
-    let panels: [(&str, fn(&Place) -> f64); 3] =
+    let panels: [Figure; 3] =
         [("precision", |p| p.precision), ("recall", |p| p.recall), ("F1", |p| p.f1)];
     for (panel, (name, value)) in panels.into_iter().enumerate() {
         draw_panel(&mut svg, panel as f64 * width, name, models, value);

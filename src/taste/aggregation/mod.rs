@@ -12,8 +12,11 @@ mod categories;
 mod loss;
 mod measure;
 mod network;
+mod plan;
 #[cfg(test)]
 mod tests;
+
+use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
@@ -28,7 +31,7 @@ use super::Error;
 use super::chance::Chance;
 use super::features::Features;
 use super::history::History;
-use super::model::State;
+use super::model::{State, halves, whole};
 use super::net::{Adam, AdamSettings, Pass};
 
 /// What can be chosen.
@@ -48,6 +51,9 @@ pub struct AggregationSettings {
     pub rate: f32,
     /// Of larger sets, so many pictures are drawn anew each epoch.
     pub most: usize,
+    /// The columns of the catalogue that say which categories items are in, with `+` between them; empty
+    /// for a usual one.
+    pub columns: String,
     /// Where chance starts from.
     pub seed: u64,
 }
@@ -62,6 +68,7 @@ impl Default for AggregationSettings {
             batch: 64,
             rate: 1e-3,
             most: 40,
+            columns: String::new(),
             seed: 1,
         }
     }
@@ -78,9 +85,9 @@ impl AggregationSettings {
 const TOGETHER: usize = 256;
 
 /// The model, as it is trained.
-pub struct Aggregation<'a> {
+pub struct Aggregation {
     settings: AggregationSettings,
-    features: &'a Features,
+    features: Arc<Features>,
     categories: usize,
     network: Aggregator,
     adam: Adam,
@@ -90,11 +97,11 @@ fn failed(error: candle_core::Error) -> Error {
     Error::Network(error.to_string())
 }
 
-impl<'a> Aggregation<'a> {
+impl Aggregation {
     /// A model that has seen nothing yet. Features have length one, or are zeros where there is no
     /// picture.
     pub fn new(
-        features: &'a Features,
+        features: Arc<Features>,
         categories: usize,
         settings: AggregationSettings,
     ) -> Result<Self, Error> {
@@ -118,6 +125,11 @@ impl<'a> Aggregation<'a> {
     /// The network, as far as it has learned.
     pub fn network(&self) -> &Aggregator {
         &self.network
+    }
+
+    /// What it looks at.
+    pub fn features(&self) -> &Features {
+        &self.features
     }
 
     /// The pictures of some sets, one after the other, and the sets' stretches of them.
@@ -210,19 +222,14 @@ impl<'a> Aggregation<'a> {
     pub fn state(&self) -> Result<State, Error> {
         let mut state = self.network.parameters().state().map_err(failed)?;
         state.extend(self.adam.state());
-        // In two halves, each of which a float holds to the last bit.
-        let steps = self.adam.steps();
-        let halves = vec![(steps & 0xfff) as f32, (steps >> 12) as f32];
-        state.insert("steps".to_owned(), super::model::Array::rows(1, halves));
+        state.insert("steps".to_owned(), halves(self.adam.steps() as u32));
         Ok(state)
     }
 
     /// Goes back to a state that [`state`](Self::state) gave.
     pub fn restore(&mut self, state: &State) -> Result<(), Error> {
         self.network.parameters().restore(state).map_err(failed)?;
-        let mut halves = [0.0; 2];
-        super::model::restore(state, "steps", &mut halves)?;
-        let steps = halves[0] as u64 | (halves[1] as u64) << 12;
+        let steps = whole(state, "steps")?.into();
         self.adam.restore(steps, state).map_err(failed)
     }
 }

@@ -122,6 +122,13 @@ impl Aggregator {
         &self.parameters
     }
 
+    /// The same network with weights of its own, that stay as they are when this one goes on learning.
+    pub fn copied(&self) -> Result<Self> {
+        let copy = Aggregator::new(self.variant, self.extent, 0)?;
+        copy.parameters.restore(&self.parameters.state()?)?;
+        Ok(copy)
+    }
+
     /// The sets' pictures pooled, before gating. In: a row a picture, as the features are.
     pub fn pool(&self, features: &Tensor, sets: &Stretches, learns: bool) -> Result<Pooled> {
         let scale = (self.extent.features as f64).sqrt();

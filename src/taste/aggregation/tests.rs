@@ -2,6 +2,7 @@
 //! must not depend on.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use candle_core::{Device, Tensor, Var};
 use serde_json::Value;
@@ -168,7 +169,7 @@ fn a_set_is_told_alike_in_any_order_and_beside_any_other() {
 }
 
 /// Six users, five items, three categories.
-fn small() -> (Features, Categories, History) {
+fn small() -> (Arc<Features>, Categories, History) {
     let mut rows = Chance::new(8, "pictures", 0).normals(5 * 4, 1.0);
     for row in rows.chunks_mut(4) {
         let length = row.iter().map(|x| x * x).sum::<f32>().sqrt();
@@ -177,7 +178,7 @@ fn small() -> (Features, Categories, History) {
     let of = History::new(5, 3, [(0, 0), (1, 1), (2, 2), (3, 0), (3, 1), (4, 2)]);
     let names = ["a", "b", "c"].map(str::to_owned).to_vec();
     let pairs = [(0, 0), (0, 3), (1, 1), (2, 2), (2, 4), (3, 0), (3, 2), (4, 3), (5, 4), (5, 1)];
-    (Features::new(rows, 4), Categories::new(names, of), History::new(6, 5, pairs))
+    (Arc::new(Features::new(rows, 4)), Categories::new(names, of), History::new(6, 5, pairs))
 }
 
 #[test]
@@ -185,7 +186,8 @@ fn a_run_that_was_interrupted_goes_on_as_if_it_had_not_been_on_any_number_of_thr
     let (features, categories, sets) = small();
     let settings = AggregationSettings { hidden: 8, batch: 2, most: 1, ..Default::default() };
     let labels = categories.of_sets(&sets);
-    let start = || Aggregation::new(&features, categories.len(), settings.clone()).unwrap();
+    let start =
+        || Aggregation::new(Arc::clone(&features), categories.len(), settings.clone()).unwrap();
     let on = |threads: usize, cut: bool| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
@@ -211,7 +213,7 @@ fn a_run_that_was_interrupted_goes_on_as_if_it_had_not_been_on_any_number_of_thr
 fn what_is_named_is_counted_against_what_is_there() {
     let (features, categories, sets) = small();
     let settings = AggregationSettings { hidden: 2, ..Default::default() };
-    let model = Aggregation::new(&features, categories.len(), settings).unwrap();
+    let model = Aggregation::new(Arc::clone(&features), categories.len(), settings).unwrap();
     let mut state = model.network().parameters().state().unwrap();
     state.get_mut("output.weight").unwrap().values.fill(0.0);
     state.get_mut("output.bias").unwrap().values.copy_from_slice(&[1.0, 0.0, -1.0]);

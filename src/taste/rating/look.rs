@@ -59,7 +59,8 @@ impl CustomOp3 for Worth {
         }
         let (k, q, w) = (elements(k, k_layout)?, elements(q, q_layout)?, elements(w, w_layout)?);
         let mut e = vec![0.0; maps * pixels];
-        let rows = e.par_chunks_mut(pixels).zip(k.par_chunks(units * pixels)).zip(q.par_chunks(units));
+        let rows =
+            e.par_chunks_mut(pixels).zip(k.par_chunks(units * pixels)).zip(q.par_chunks(units));
         rows.for_each(|((e, k), q)| {
             let mut t = vec![0.0; pixels];
             for ((k, &q), &w) in k.chunks_exact(pixels).zip(q).zip(w) {

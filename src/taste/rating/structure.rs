@@ -103,9 +103,8 @@ fn slopes(x: &[f64], y: &[f64], rows: usize, columns: usize) -> Vec<f64> {
     };
     let of_x = sums(&|p| p.a.0 / (p.b.0 * p.b.1));
     let of_y = sums(&|p| p.index() / p.b.1);
-    let plain = sums(&|p| {
-        (p.ux * (p.a.1 - p.a.0) - p.uy * (p.b.1 - p.b.0) * p.index()) / (p.b.0 * p.b.1)
-    });
+    let plain =
+        sums(&|p| (p.ux * (p.a.1 - p.a.0) - p.uy * (p.b.1 - p.b.0) * p.index()) / (p.b.0 * p.b.1));
     let scale = 2.0 / (COUNT * parts.len() as f64);
     (0..y.len()).map(|n| scale * (of_x[n] * x[n] - of_y[n] * y[n] + plain[n])).collect()
 }
@@ -128,7 +127,11 @@ impl CustomOp2 for Structure {
     ) -> Result<(CpuStorage, Shape)> {
         let (pictures, channels, rows, columns) = x_layout.shape().dims4()?;
         if x_layout.shape() != y_layout.shape() || rows.min(columns) < WINDOW {
-            bail!("{:?} compared with {:?} by windows of 7 x 7", x_layout.shape(), y_layout.shape());
+            bail!(
+                "{:?} compared with {:?} by windows of 7 x 7",
+                x_layout.shape(),
+                y_layout.shape()
+            );
         }
         let plane = rows * columns;
         let (x, y) = (elements(x, x_layout)?, elements(y, y_layout)?);

@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Ok(text.parse()?)
     };
     let (shoppers, hidden, epochs, seeds) = (number(0)?, number(1)?, number(2)?, number(3)?);
-    let rate: f32 = arguments.get(4).map_or(Ok(1e-3), |text| text.parse())?;
+    let rate: f32 = arguments.get(4).map_or(Ok(3e-3), |text| text.parse())?;
     let mut drawn = Vec::new();
     for variant in Variant::ALL {
         let mut runs: Vec<Vec<Place>> = Vec::new();
@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             let settings =
                 AggregationSettings { hidden, rate, seed, ..AggregationSettings::of(variant) };
             let categories = planted.labels.inventory();
-            let mut model = Aggregation::new(&planted.features, categories, settings)?;
+            let mut model = Aggregation::new(planted.features.clone(), categories, settings)?;
             let start = Instant::now();
             for epoch in 0..epochs as u32 {
                 let loss = model.learn(&train, &planted.labels, seed, epoch)?;
@@ -57,8 +57,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// Prints a model's figures and returns the means.
 fn report(model: &str, runs: &[Vec<Place>]) -> Curve {
-    let values: [(&str, fn(&Place) -> f64); 3] =
-        [("p", |p| p.precision), ("r", |p| p.recall), ("f1", |p| p.f1)];
+    type Figure = (&'static str, fn(&Place) -> f64);
+    let values: [Figure; 3] = [("p", |p| p.precision), ("r", |p| p.recall), ("f1", |p| p.f1)];
     let mut places = Vec::new();
     for (n, at) in PLACES.into_iter().enumerate() {
         let [precision, recall, f1] = values.map(|(name, value)| {
