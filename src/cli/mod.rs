@@ -25,6 +25,7 @@ mod table;
 mod taste;
 mod terms;
 mod train;
+mod tune;
 mod verify;
 mod words;
 
@@ -99,6 +100,7 @@ enum Command {
     Ledger(ledger::Args),
     Info(info::Args),
     Verify(verify::Args),
+    Tune(tune::Args),
     Remove(remove::Args),
     Compact(compact::Args),
     Snapshot(snapshot::Args),
@@ -128,6 +130,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Ledger(args) => ledger::run(args, common),
         Command::Info(args) => info::run(args, common),
         Command::Verify(args) => verify::run(args, common),
+        Command::Tune(args) => tune::run(args, common),
         Command::Remove(args) => remove::run(args, common),
         Command::Compact(args) => compact::run(args, common),
         Command::Snapshot(args) => snapshot::run(args, common),
