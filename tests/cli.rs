@@ -69,6 +69,20 @@ fn what_is_asked_for_in_words_is_found() {
 }
 
 #[test]
+fn options_may_stand_behind_an_expression() {
+    let Some(dir) = shop(CATALOGUE, "my.csv") else { return };
+    let asked = |args: &[&str]| {
+        let output = run(dir.path(), &[&["search", "shop"], args].concat());
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        stdout(&output)
+    };
+    let whole = asked(&["--json", "-k", "1", "footwear + hat - 2:cotton"]);
+    assert_eq!(whole.lines().count(), 1, "{whole}");
+    let apart = asked(&["footwear", "+", "hat", "-", "2:cotton", "-k", "1", "--json"]);
+    assert_eq!(whole, apart);
+}
+
+#[test]
 fn json_is_json_alone() {
     let Some(dir) = shop(CATALOGUE, "my.csv") else { return };
     let commands: [&[&str]; 6] = [

@@ -1,13 +1,16 @@
 //! The exact scan: looks at every vector, and is the oracle of whatever looks at fewer.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::ops::Range;
 
 use rayon::prelude::*;
 
 use crate::error::QueryError;
 use crate::neighbours::{Answer, Candidate, Neighbours, SearchOptions};
+use crate::pages::{Finder, Pages};
 use crate::rows::RowSet;
-use crate::top::Top;
+use crate::top::{Top, WorstFirst};
 use crate::vectors::Vectors;
 
 /// Compares the query with every vector of a segment. Made by [`Segment::exact`](crate::Segment::exact).
@@ -78,6 +81,45 @@ impl<'a> Exact<'a> {
         Answer { candidates: top.into_candidates(), exact: true, looked_at }
     }
 
+    /// Every row that may be found, but for those of `without`, to be handed out from the best on.
+    pub(crate) fn rank(&self, query: &[f32], options: &SearchOptions, without: &RowSet) -> Ranked {
+        let rows = self.vectors.len();
+        let within = options.within.as_deref();
+        let compared: Vec<(u32, f32)> = match within {
+            Some(within) if within.count_below(rows) * FEW < rows => {
+                let among = within.iter().take_while(|&row| (row as usize) < rows);
+                among.map(|row| (row, self.vectors.similarity(row, query))).collect()
+            }
+            _ => {
+                let mut all = vec![0.0; rows];
+                self.vectors.compare(query, &mut all);
+                (0..).zip(all).collect()
+            }
+        };
+        let looked_at = compared.len();
+        let floor = options.at_least.unwrap_or(f32::NEG_INFINITY);
+        let wanted = |&(row, similarity): &(u32, f32)| {
+            similarity >= floor
+                && !without.contains(row)
+                && within.is_none_or(|within| within.contains(row))
+        };
+        let candidate = |(row, similarity)| {
+            Reverse(WorstFirst(Candidate { row, id: self.vectors.id(row as usize), similarity }))
+        };
+        Ranked { heap: compared.into_iter().filter(wanted).map(candidate).collect(), looked_at }
+    }
+
+    /// As [`pages`](Neighbours::pages), for as long as the segment is open.
+    pub(crate) fn hand_out(
+        &self,
+        query: &[f32],
+        options: &SearchOptions,
+    ) -> Result<Pages<'a>, QueryError> {
+        self.vectors.check(query)?;
+        let ranked = self.rank(query, options, &RowSet::default());
+        Ok(Pages::new(vec![Finder::Ranked(ranked).into()]))
+    }
+
     /// Compares some rows with all queries.
     fn look(
         &self,
@@ -99,6 +141,23 @@ impl<'a> Exact<'a> {
     }
 }
 
+/// Rows in order, of which only those that are asked for are put there.
+#[derive(Debug)]
+pub(crate) struct Ranked {
+    heap: BinaryHeap<Reverse<WorstFirst>>,
+    /// What it took, until that was told.
+    looked_at: usize,
+}
+
+impl Ranked {
+    /// The next best.
+    pub(crate) fn more(&mut self, count: usize) -> Answer {
+        let next = std::iter::from_fn(|| self.heap.pop());
+        let candidates = next.take(count).map(|Reverse(WorstFirst(candidate))| candidate).collect();
+        Answer { candidates, exact: true, looked_at: std::mem::take(&mut self.looked_at) }
+    }
+}
+
 fn merge(left: Progress, right: Progress) -> Progress {
     let tops = left.tops.into_iter().zip(right.tops).map(|(left, right)| left.merge(right));
     Progress { tops: tops.collect(), ..left }
@@ -114,6 +173,10 @@ impl Neighbours for Exact<'_> {
         self.vectors.check(query)?;
         let mut answers = self.pass(&[query], k, options);
         Ok(answers.remove(0))
+    }
+
+    fn pages(&self, query: &[f32], options: &SearchOptions) -> Result<Pages<'_>, QueryError> {
+        self.hand_out(query, options)
     }
 
     /// Many queries share each pass over the vectors.

@@ -37,6 +37,7 @@
 //! - [`Neighbours`] is what finds: the [`Exact`] scan, which is also the oracle, and the [`Graph`], which looks at
 //!   few vectors and finds nearly all of the best. [`SegmentWriter::finish_with_graph`] adds one;
 //!   [`SearchOptions`] say how much recall, which rows, or exactly. Every [`Answer`] says what it is.
+//!   [`Pages`] go on where an answer ends.
 //! - [`Shelf`] searches several segments as one, and leaves out rows that have died since they were written.
 //! - Similarities are inner products, for unit vectors the cosine. Higher is better, ties go to the
 //!   lower id, and the same question gets the same bits on any processor with any number of
@@ -49,6 +50,7 @@ mod exact;
 mod graph;
 mod kernels;
 mod neighbours;
+mod pages;
 mod rows;
 mod segment;
 mod shelf;
@@ -59,6 +61,7 @@ pub use error::{Error, Fault, QueryError, RowError, WriteError};
 pub use exact::Exact;
 pub use graph::{Builder, CurvePoint, Graph, GraphOptions, OnProgress, Progress, Scratch, Stage};
 pub use neighbours::{Answer, Candidate, Neighbours, SearchOptions};
+pub use pages::Pages;
 pub use rows::RowSet;
 pub use segment::{Precision, Segment, SegmentWriter};
 pub use shelf::{Part, Shelf};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use crate::error::QueryError;
+use crate::pages::Pages;
 use crate::rows::RowSet;
 
 /// Finds the rows most similar to a query.
@@ -22,6 +23,10 @@ pub trait Neighbours: Sync {
         k: usize,
         options: &SearchOptions,
     ) -> Result<Answer, QueryError>;
+
+    /// The neighbours of one query so many at a time, of which the first are what [`search`](Self::search) finds:
+    /// for whoever does not know yet how many are wanted.
+    fn pages(&self, query: &[f32], options: &SearchOptions) -> Result<Pages<'_>, QueryError>;
 
     /// An answer for each query, in order, as [`search`](Self::search) would give it.
     fn search_batch(

@@ -12,6 +12,7 @@ use memmap2::Mmap;
 
 use crate::error::{Error, Fault, QueryError};
 use crate::neighbours::{Answer, Candidate, Neighbours, SearchOptions};
+use crate::pages::Pages;
 use crate::rows::RowSet;
 use crate::segment::Segment;
 
@@ -246,6 +247,15 @@ impl<B: AsRef<[u8]> + Sync> Neighbours for Shelf<B> {
             Ok(vec![part.search(query, k, options)?])
         };
         Ok(self.ask(1, k, options, ask)?.remove(0))
+    }
+
+    fn pages(&self, query: &[f32], options: &SearchOptions) -> Result<Pages<'_>, QueryError> {
+        self.check(query)?;
+        let mut sources = Vec::new();
+        for part in &self.parts {
+            sources.extend(part.segment.pages(query, &part.options(options))?.into_sources());
+        }
+        Ok(Pages::new(sources))
     }
 
     fn search_batch(

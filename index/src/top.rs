@@ -16,8 +16,9 @@ pub(crate) struct Top {
     kept: BinaryHeap<WorstFirst>,
 }
 
+/// A candidate that is greater the worse it is.
 #[derive(Debug)]
-struct WorstFirst(Candidate);
+pub(crate) struct WorstFirst(pub(crate) Candidate);
 
 impl Top {
     pub(crate) fn new(k: usize, options: &SearchOptions) -> Self {

@@ -97,11 +97,16 @@ impl<'a> Vectors<'a> {
         if out.len() != self.len() {
             return Err(QueryError::OutputLength { expected: self.len(), found: out.len() });
         }
+        self.compare(query, out);
+        Ok(())
+    }
+
+    /// The same, of a query and for as many places as were checked.
+    pub(crate) fn compare(&self, query: &[f32], out: &mut [f32]) {
         let block = self.block_rows();
         out.par_chunks_mut(block).enumerate().for_each(|(b, out)| {
             self.products(b * block, out.len(), &[query], out);
         });
-        Ok(())
     }
 
     /// How many rows one thread takes at a time: some 256 KiB of them, large enough that handing

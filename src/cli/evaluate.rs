@@ -8,7 +8,9 @@ use std::process::ExitCode;
 
 use clap::builder::FalseyValueParser;
 use lookalike::Collection;
-use lookalike::taste::{self, Judge, Metric, Protocol, Recipe, Study, StudyRow, Training};
+use lookalike::taste::{
+    self, Judge, Material, Metric, Protocol, Recipe, Study, StudyRow, Training,
+};
 use serde_json::{Value, json};
 
 use super::table::{Heading, Table};
@@ -27,7 +29,8 @@ use super::{Common, Outcome, remark};
 pub struct Args {
     /// The collection
     collection: PathBuf,
-    /// A model to judge; all of them where none is named
+    /// A model to judge: bpr-mf, vbpr, dvbpr, dvbpr-alexnet, dvbpr-cae, dvbpr-ENCODER for any image encoder [default:
+    /// bpr-mf,vbpr]
     #[arg(long, value_name = "MODEL", env = "LOOKALIKE_MODEL", value_delimiter = ',')]
     model: Vec<String>,
     /// Change a setting of a model
@@ -68,7 +71,7 @@ pub struct Args {
 pub fn run(args: &Args, common: &Common) -> Outcome {
     let collection = Collection::open(&args.collection)?;
     let names: Vec<&str> = match args.model.as_slice() {
-        [] => Recipe::NAMES.to_vec(),
+        [] => Recipe::QUICK.to_vec(),
         names => names.iter().map(String::as_str).collect(),
     };
     let set = changes(&args.set)?;
@@ -77,7 +80,8 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
         .map(|&name| Recipe::new(name, set.get(name).map_or(&[], Vec::as_slice)))
         .collect::<Result<Vec<_>, _>>()?;
     let interactions = args.dividing.interactions(&collection)?;
-    let mut study = Study::new(&collection, interactions, args.dividing.rule());
+    let material = Material::of(&collection, &interactions).with_models(common.models()?);
+    let mut study = Study::new(&interactions, &material, args.dividing.rule());
     study.judge = Judge {
         protocol: if args.sampled_100 { Protocol::Sampled(100) } else { Protocol::Exact },
         metrics: Metric::usual(&args.at),
@@ -105,7 +109,7 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
 
 fn print(
     rows: &[StudyRow],
-    study: &Study,
+    study: &Study<'_>,
     args: &Args,
     common: &Common,
 ) -> Result<(), Box<dyn Error>> {
@@ -144,7 +148,7 @@ fn print(
 }
 
 /// A row as JSON: one object a metric and slice.
-fn lines(row: &StudyRow, study: &Study) -> Vec<Value> {
+fn lines(row: &StudyRow, study: &Study<'_>) -> Vec<Value> {
     let mut lines = Vec::new();
     for (slice, name) in row.slices.iter().zip(study.slice_names()) {
         for (metric, figure) in study.judge.metrics.iter().zip(&slice.figures) {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use lookalike::Collection;
-use lookalike::taste::{Served, Visitor};
+use lookalike::taste::{self, Served, Visitor};
 use serde_json::json;
 
 use super::table::{Heading, Table};
@@ -44,30 +44,30 @@ pub struct VisitorArgs {
     /// The user, by the key in the interactions
     #[arg(long, value_name = "USER", env = "LOOKALIKE_USER")]
     pub user: Option<String>,
-    /// The key of an item that the visitor likes; several make a taste on the spot, in place of the user's
-    #[arg(long, value_name = "KEY", env = "LOOKALIKE_LIKED", value_delimiter = ',')]
+    /// Something that the visitor likes: an item's key, or a picture; several make a taste on the spot, in place of
+    /// the user's
+    #[arg(long, value_name = "KEY|PICTURE", env = "LOOKALIKE_LIKED", value_delimiter = ',')]
     pub liked: Vec<String>,
 }
 
 impl VisitorArgs {
-    /// The visitor, with items by number.
-    pub fn visitor(&self, collection: &Collection) -> Result<Visitor, Box<dyn std::error::Error>> {
-        let mut liked = Vec::new();
-        for key in &self.liked {
-            let id = collection.id_of(key)?.ok_or_else(|| {
-                format!("there is no item \"{key}\" in {}", collection.path().display())
-            })?;
-            liked.push(id);
-        }
-        Ok(Visitor { user: self.user.clone(), liked })
+    /// The visitor, what is liked looked up.
+    pub fn visitor(&self, collection: &Collection) -> Result<Visitor, taste::Error> {
+        let visitor = Visitor { user: self.user.clone(), ..Visitor::default() };
+        self.liked.iter().try_fold(visitor, |visitor, liked| visitor.likes(collection, liked))
+    }
+
+    /// Whether nobody is named.
+    pub fn is_nobody(&self) -> bool {
+        self.user.is_none() && self.liked.is_empty()
     }
 }
 
 pub fn run(args: &Args, common: &Common) -> Outcome {
-    let collection = Collection::open(&args.collection)?;
-    if args.visitor.user.is_none() && args.visitor.liked.is_empty() {
+    if args.visitor.is_nobody() {
         return Err("say for whom: --user USER, or --liked KEY".into());
     }
+    let collection = Collection::open(&args.collection)?.with_models(common.models()?);
     let model = Served::open(&collection, &args.model)?;
     let visitor = args.visitor.visitor(&collection)?;
     let mut taken = visitor.liked.clone();

@@ -1,6 +1,7 @@
 //! `lookalike search`: the items most like a picture, some words or another item.
 
 mod narrow;
+mod rerank;
 
 use std::error::Error;
 use std::fs;
@@ -10,6 +11,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use lookalike::search::How;
+use lookalike::taste::by_model;
 use lookalike::{Aspect, Collection, Fusion, Hit, Hits, Query};
 use serde_json::json;
 
@@ -19,6 +21,7 @@ use super::words::Words;
 use super::{Common, NOTHING, Outcome, queries, remark, sheet};
 use narrow::Narrowing;
 pub use narrow::counts;
+use rerank::Taste;
 
 const THOROUGH: &str = "How thoroughly";
 
@@ -35,6 +38,7 @@ const THOROUGH: &str = "How thoroughly";
                   lookalike search shop.lookalike --words \"nvay sho\" --typo --as-you-type\n  \
                   lookalike search shop.lookalike --item SKU123 --side-by-side --html hits.html\n  \
                   lookalike search shop.lookalike shirt --where 'price < 30' --group-by item_group_id\n  \
+                  lookalike search shop.lookalike shirt --user U000042 --rerank vbpr --blend 0.7\n  \
                   lookalike search shop.lookalike --queries queries.jsonl > answers.jsonl")]
 pub struct Args {
     /// The collection
@@ -51,6 +55,8 @@ pub struct Args {
     weighing: Weighing,
     #[command(flatten)]
     narrow: Narrowing,
+    #[command(flatten)]
+    taste: Taste,
     /// Compare every item, however many there are
     #[arg(long, help_heading = THOROUGH, env = "LOOKALIKE_EXACT", value_parser = clap::builder::FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
     exact: bool,
@@ -67,13 +73,20 @@ pub type Answer = (Option<Aspect>, Hits);
 
 pub fn run(args: &Args, common: &Common) -> Outcome {
     let query = args.query()?;
+    let personal = args.taste.is_asked()?;
+    if personal && (args.weighing.side_by_side() || args.terms.queries.is_some()) {
+        let why = "--rerank orders the one list of a query: leave out --side-by-side and --queries";
+        return Err(why.into());
+    }
     let collection = Collection::open(&args.collection)?.with_models(common.models()?);
     if let Some(file) = &args.terms.queries {
         return queries::run(&collection, &query, file, common);
     }
     let start = Instant::now();
     let has_terms = query.terms().next().is_some();
-    let answers: Vec<Answer> = if args.weighing.side_by_side() && has_terms {
+    let answers: Vec<Answer> = if personal {
+        vec![(None, args.taste.search(&collection, &query, common)?)]
+    } else if args.weighing.side_by_side() && has_terms {
         let rankings = collection.rankings(&query)?.into_iter();
         rankings.map(|ranking| (Some(ranking.aspect), ranking.answer)).collect()
     } else {
@@ -168,7 +181,9 @@ impl Args {
             grouped.then(|| Heading::right("of")),
             Some(Heading::yielding("title")),
         ];
-        let mut table = Table::new(columns.into_iter().flatten().chain(receipt));
+        let models = hits.hits.first().map(by_model).unwrap_or_default();
+        let models = models.into_iter().map(|(model, _)| Heading::right(model));
+        let mut table = Table::new(columns.into_iter().flatten().chain(models).chain(receipt));
         for (place, hit) in hits.hits.iter().enumerate() {
             let columns = [
                 Some((hits.offset + place + 1).to_string()),
@@ -182,7 +197,8 @@ impl Args {
                 (Some(value), None) => format!("{value:.3}"),
                 (None, _) => "none".to_owned(),
             });
-            table.row(columns.into_iter().flatten().chain(receipt));
+            let models = by_model(hit).into_iter().map(|(_, share)| format!("{share:+.3}"));
+            table.row(columns.into_iter().flatten().chain(models).chain(receipt));
         }
         table
     }
@@ -214,6 +230,9 @@ fn json_line(
     });
     if let Some(group) = &hit.group {
         line["group"] = json!(group);
+    }
+    if !hit.receipt.taste.is_empty() {
+        line["taste"] = json!(hit.receipt.taste);
     }
     if let Some(aspect) = aspect {
         line["by"] = json!(aspect);

@@ -7,7 +7,9 @@ use std::process::ExitCode;
 
 use clap::builder::FalseyValueParser;
 use lookalike::Collection;
-use lookalike::taste::{Features, Keep, Recipe, Split, Training, attempt, plot};
+use lookalike::taste::{
+    Course, EpochReport, Keep, Material, Paused, Recipe, Split, Training, finish, plot,
+};
 use serde_json::json;
 
 use super::interactions::Reading;
@@ -18,14 +20,16 @@ use super::{Common, Outcome, remark};
 ///
 /// Holds the last item of each user out to see when to stop, and then learns from everything for as many epochs.
 /// The model becomes part of the collection: `lookalike recommend` and `lookalike search --rerank` use it. Run it
-/// again when there are new interactions. `lookalike evaluate` tells how good it is.
+/// again when there are new interactions; a run that was stopped goes on where it was. `lookalike evaluate` tells
+/// how good it is.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  lookalike train shop.lookalike --model vbpr\n  \
                   lookalike train shop.lookalike --model bpr-mf --interactions purchases.csv --set bpr-mf.latent=32")]
 pub struct Args {
     /// The collection
     collection: PathBuf,
-    /// The model
+    /// The model: bpr-mf, vbpr, dvbpr, dvbpr-alexnet, dvbpr-cae (over an autoencoder that learns the shop's pictures
+    /// first), dvbpr-ENCODER (over any image encoder, such as dvbpr-resnet50)
     #[arg(long, value_name = "MODEL", default_value = "vbpr", env = "LOOKALIKE_MODEL")]
     model: String,
     /// Change a setting of the model
@@ -46,9 +50,15 @@ pub struct Args {
     /// Keep the best model of the run that held items out, instead of learning once more from everything
     #[arg(long, env = "LOOKALIKE_NO_REFIT", value_parser = FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
     no_refit: bool,
+    /// Begin anew where a run of the same settings was stopped
+    #[arg(long, env = "LOOKALIKE_FROM_START", value_parser = FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
+    from_start: bool,
     /// Draw the course of the run: an SVG file
     #[arg(long, value_name = "FILE", env = "LOOKALIKE_PLOT")]
     plot: Option<PathBuf>,
+    /// Show some of the shop's pictures with what an autoencoder draws of them: a PNG or JPEG file
+    #[arg(long, value_name = "FILE", env = "LOOKALIKE_DRAWINGS")]
+    drawings: Option<PathBuf>,
     #[command(flatten)]
     dividing: Dividing,
     #[command(flatten)]
@@ -64,7 +74,7 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
     let collection = Collection::open(&args.collection)?;
     let interactions = args.dividing.interactions(&collection)?;
     let split = Split::new(&interactions, args.dividing.rule(), args.seed).for_serving();
-    let features = Features::of(&collection, &interactions).map(Features::centred);
+    let material = Material::of(&collection, &interactions).with_models(common.models()?);
     let training = Training {
         epochs: args.epochs,
         patience: args.patience,
@@ -80,25 +90,25 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
             split.validation.len()
         );
     }
-    let trial = attempt(
-        &recipe,
-        &split,
-        features.as_ref(),
-        &training,
-        !args.no_refit,
-        &mut |_, course| {
-            if let (Some(epoch), false) = (course.epochs.last(), common.quiet) {
-                let auc = epoch.auc.map_or(String::new(), |auc| format!(", AUC {auc:.4}"));
-                remark!(
-                    "epoch {}: loss {:.4}{auc}, {:.2} s",
-                    epoch.epoch + 1,
-                    epoch.loss,
-                    epoch.seconds
-                );
-            }
-            Ok(())
-        },
-    )?;
+    let mut paused = Paused::new(&collection, &recipe, &split, args.seed);
+    let mut model = recipe.build(&material, &split.train, args.seed)?;
+    let before = match args.from_start {
+        true => Course::default(),
+        false => paused.resume(&mut *model, &recipe, &material)?,
+    };
+    if let (Some(last), false) = (before.epochs.last(), common.quiet) {
+        remark!("going on after epoch {}", last.epoch + 1);
+    }
+    let course = training.run(&mut *model, &split, before, &mut |model, course| {
+        if let (Some(epoch), false) = (course.epochs.last(), common.quiet) {
+            let auc = epoch.auc.map_or(String::new(), |auc| format!(", AUC {auc:.4}"));
+            let EpochReport { epoch, loss, seconds, .. } = epoch;
+            remark!("epoch {}: loss {loss:.4}{auc}, {seconds:.2} s", epoch + 1);
+        }
+        paused.write(model, course)
+    })?;
+    drop(model);
+    let trial = finish(&recipe, &split, &material, &training, !args.no_refit, course)?;
     let history = match args.no_refit {
         true => split.train.clone(),
         false => split.train.with(&split.validation),
@@ -112,9 +122,15 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
         history: &history,
     };
     let path = keep.write(&collection)?;
+    paused.remove()?;
     if let Some(plotted) = &args.plot {
         fs::write(plotted, plot::curves(&trial.course.epochs, recipe.name()))
             .map_err(|e| format!("cannot write the plot {}: {e}", plotted.display()))?;
+    }
+    if let Some(path) = &args.drawings {
+        let sheet = recipe.drawings(&material, args.seed)?;
+        let sheet = sheet.ok_or_else(|| format!("{} draws no pictures", recipe.name()))?;
+        sheet.save(path).map_err(|e| format!("cannot write {}: {e}", path.display()))?;
     }
     let mut out = io::stdout().lock();
     let best = trial.best.epoch.map_or(0, |epoch| epoch + 1);

@@ -70,7 +70,7 @@ pub(super) fn fuse(columns: &[Column], top: usize, excluded: &[u32]) -> Vec<Fuse
 pub(super) fn with_receipts(ranked: Vec<Scored>, parts: &[Vec<Part>]) -> Vec<Fused> {
     let fused = ranked.into_iter().enumerate().map(|(place, (id, score))| {
         let parts = parts.iter().map(|parts| parts[place].clone()).collect();
-        Fused { id, score, receipt: Receipt { parts } }
+        Fused { id, score, receipt: Receipt { parts, taste: Vec::new() } }
     });
     fused.collect()
 }

@@ -63,6 +63,32 @@ pub struct Hit {
 pub struct Receipt {
     /// In the query's order.
     pub parts: Vec<Part>,
+    /// What search and learned models gave, where hits were put into the order of a taste; empty elsewhere. The
+    /// parts' shares are then as the blend left them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub taste: Vec<TasteTerm>,
+}
+
+impl Receipt {
+    /// The shares, added up in their order: the score, to the bit.
+    pub fn total(&self) -> f32 {
+        let parts = self.parts.iter().map(|part| part.share);
+        parts.chain(self.taste.iter().map(|term| term.share)).fold(0.0, |sum, share| sum + share)
+    }
+}
+
+/// A line of a receipt that a learned model wrote.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct TasteTerm {
+    /// The model; `search` for what is taken off what search found.
+    pub model: String,
+    /// What of the model.
+    pub term: String,
+    /// Its value.
+    pub value: f32,
+    /// What it adds to the score.
+    pub share: f32,
 }
 
 /// One term of the query, seen in one aspect.

@@ -33,7 +33,7 @@ pub use facet::{Facet, FacetValue};
 pub use filter::{Comparison, Filter, FilterError, Literal};
 pub use fusion::Fusion;
 pub use group::Group;
-pub use hit::{Bm25, Hit, Hits, Part, Ranking, Receipt};
+pub use hit::{Bm25, Hit, Hits, Part, Ranking, Receipt, TasteTerm};
 pub use plan::{How, Plan};
 pub use query::{Query, Term};
 pub use similar::{Similar, SimilarTo};

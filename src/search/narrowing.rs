@@ -163,7 +163,11 @@ impl Narrow<'_> {
     /// What matches, by ascending number, for a query without terms.
     pub(super) fn list(&self) -> Result<Hits, Error> {
         let matching = self.matching.as_ref().ok_or(Error::EmptyQuery)?;
-        let listed = |id| Fused { id, score: 0.0, receipt: Receipt { parts: Vec::new() } };
+        let listed = |id| Fused {
+            id,
+            score: 0.0,
+            receipt: Receipt { parts: Vec::new(), taste: Vec::new() },
+        };
         self.hits(&[], &[], |depth| {
             let fused = matching.ids.iter().take(depth).map(listed).collect();
             Ok(Found { fused, exact: true, looked_at: 0 })

@@ -220,6 +220,11 @@ impl Query {
         self
     }
 
+    /// How many of the first hits are left out.
+    pub fn skipped(&self) -> usize {
+        self.narrowing.offset
+    }
+
     /// How many hits are asked for.
     pub fn limit(&self) -> usize {
         self.top

@@ -18,7 +18,8 @@ use super::Error;
 use super::chance::Chance;
 use super::factors::{Factors, Part};
 use super::history::History;
-use super::model::{Array, Model, State, restore};
+use super::material::Material;
+use super::model::{Array, Learned, Model, Plan, State, restore};
 use super::recipe::map;
 use super::triples::unseen;
 use crate::encode::kernels::{Isa, for_each_isa};
@@ -92,15 +93,23 @@ impl BprMf {
     }
 }
 
-impl Model for BprMf {
-    fn name(&self) -> &str {
-        "bpr-mf"
-    }
-
+impl Plan for BprMfSettings {
     fn settings(&self) -> Map<String, Value> {
-        map(&self.settings)
+        map(self)
     }
 
+    fn build(
+        &self,
+        _: &Material<'_>,
+        history: &History,
+        seed: u64,
+    ) -> Result<Box<dyn Model>, Error> {
+        let settings = BprMfSettings { seed, ..self.clone() };
+        Ok(Box::new(BprMf::new(history.users(), history.inventory(), settings)))
+    }
+}
+
+impl Model for BprMf {
     fn epoch(&mut self, history: &History, seed: u64, epoch: u32) -> Result<f64, Error> {
         let stream = u64::from(epoch) << 32;
         let blocks = (history.users().min(history.inventory()) / HAND).clamp(1, BLOCKS);
@@ -147,7 +156,7 @@ impl Model for BprMf {
         Ok(loss / count.max(1) as f64)
     }
 
-    fn factors(&self) -> Result<Factors, Error> {
+    fn learned(&self) -> Result<Learned, Error> {
         let (k, width) = (self.settings.latent, self.settings.latent + 1);
         let rows = self.items.chunks(width);
         let bias: Vec<f32> = rows.clone().map(|row| row[k]).collect();
@@ -156,15 +165,15 @@ impl Model for BprMf {
             Part { name: "popularity", width: self.settings.bias.into(), users: &[], items: &bias },
             Part { name: "history", width: k, users: &self.users, items: &g },
         ];
-        Ok(Factors::new(self.user_count, bias.len(), &parts))
+        Ok(Learned::of(Factors::new(self.user_count, bias.len(), &parts)))
     }
 
-    fn state(&self) -> State {
+    fn state(&self) -> Result<State, Error> {
         let width = self.settings.latent + 1;
-        State::from([
+        Ok(State::from([
             ("users".to_owned(), Array::rows(self.user_count, self.users.clone())),
             ("items".to_owned(), Array::rows(self.items.len() / width, self.items.clone())),
-        ])
+        ]))
     }
 
     fn restore(&mut self, state: &State) -> Result<(), Error> {
@@ -440,17 +449,17 @@ mod tests {
         let (one, _) = trained(1, 0..4, new());
         let (four, _) = trained(4, 0..2, new());
         let mut again = new();
-        again.restore(&four.state()).unwrap();
+        again.restore(&four.state().unwrap()).unwrap();
         let (again, _) = trained(3, 2..4, again);
-        assert_eq!(one.factors().unwrap(), again.factors().unwrap());
-        assert_ne!(one.factors().unwrap(), four.factors().unwrap());
+        assert_eq!(one.learned().unwrap().factors, again.learned().unwrap().factors);
+        assert_ne!(one.learned().unwrap().factors, four.learned().unwrap().factors);
     }
 
     #[test]
     fn it_learns_who_takes_what() {
         let (model, loss) = trained(2, 0..60, new());
         assert!(loss < 0.35, "{loss}");
-        let factors = model.factors().unwrap();
+        let factors = model.learned().unwrap().factors;
         let mut scores = vec![0.0; 2 * 122];
         super::super::Ranker::score(&factors.ranker(), &[0, 1], &mut scores);
         let mean = |user: usize, parity: usize| {
@@ -484,7 +493,7 @@ mod tests {
         let mut model = BprMf::new(80, 122, settings);
         let epochs = (0..20).map(|epoch| model.epoch(&circles(), 1, epoch).unwrap());
         assert!(epochs.last().unwrap() < 0.7);
-        let factors = model.factors().unwrap();
+        let factors = model.learned().unwrap().factors;
         assert_eq!((factors.width(), factors.user(79)), (1, &[1.0][..]));
         assert!(factors.item(0)[0] > factors.item(121)[0], "nobody took item 121");
     }

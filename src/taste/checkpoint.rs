@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Error;
-use super::model::Array;
+use super::model::{Array, State};
 
 /// Under this name the description stands in the file's metadata.
 const ABOUT: &str = "lookalike-taste";
@@ -135,6 +135,12 @@ impl Checkpoint {
         let range = self.range(name, Dtype::F32)?;
         let shape = self.arrays.get(name).map(|(_, shape, _)| shape.clone()).unwrap_or_default();
         Ok(Array { shape, values: self.floats(&range, 0, range.len() / 4) })
+    }
+
+    /// All arrays of floats whose names begin so, by what follows.
+    pub fn arrays(&self, prefix: &str) -> Result<State, Error> {
+        let names = self.arrays.keys().filter_map(|name| Some((name, name.strip_prefix(prefix)?)));
+        names.map(|(name, rest)| Ok((rest.to_owned(), self.array(name)?))).collect()
     }
 
     /// A whole array of numbers.

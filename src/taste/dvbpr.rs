@@ -9,13 +9,12 @@
 //! the network together, each of them once, however many triples it is in. The next batch is put
 //! together on a thread of its own meanwhile. An item without a picture has `phi = 0`.
 //!
-//! With a frozen network `phi = W f_i`, and that is [`Vbpr`](super::Vbpr) without its bias, over any features
-//! of pictures: see [`Recipe`](super::Recipe).
+//! With a frozen network `phi = W f_i`: see [`frozen`](super::FrozenSettings).
 
+use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
 use candle_core::{Device, Tensor};
-use image::RgbImage;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -26,7 +25,8 @@ use super::chance::Chance;
 use super::factors::{Factors, Part};
 use super::gallery::{Gallery, Scale, planes};
 use super::history::History;
-use super::model::{Array, Model, State, restore};
+use super::material::Material;
+use super::model::{Insight, Learned, Looks, Model, Plan, State, halves, whole};
 use super::net::{Adam, AdamSettings, Decay, Network, Pass, Shape, alexnet, cnn_f};
 use super::recipe::map;
 use super::triples::{Triple, triples};
@@ -120,9 +120,9 @@ impl DvbprSettings {
 const TOGETHER: usize = 64;
 
 /// The model.
-pub struct Dvbpr<'a> {
+pub struct Dvbpr {
     settings: DvbprSettings,
-    gallery: &'a Gallery,
+    gallery: Arc<Gallery>,
     network: Network,
     adam: Adam,
     lazy: LazyAdam,
@@ -144,9 +144,13 @@ fn failed(error: candle_core::Error) -> Error {
     Error::Network(error.to_string())
 }
 
-impl<'a> Dvbpr<'a> {
+impl Dvbpr {
     /// A model of so many users that knows nothing yet of a gallery's items.
-    pub fn new(users: usize, gallery: &'a Gallery, settings: DvbprSettings) -> Result<Self, Error> {
+    pub fn new(
+        users: usize,
+        gallery: Arc<Gallery>,
+        settings: DvbprSettings,
+    ) -> Result<Self, Error> {
         let settings = DvbprSettings { side: gallery.side(), ..settings };
         let network = settings.network().map_err(failed)?;
         // The objective has half of what candle's penalty means by it.
@@ -171,26 +175,6 @@ impl<'a> Dvbpr<'a> {
     /// How large the network is.
     pub fn size(&self) -> usize {
         self.network.size()
-    }
-
-    /// `phi` of a picture that is no item: how something new is scored, from its picture alone.
-    pub fn look(&self, picture: &RgbImage) -> Result<Vec<f32>, Error> {
-        let side = self.settings.side;
-        let gallery = Gallery::new(side, vec![Some(planes(&squash(picture, side)))]);
-        self.looks(&gallery, &[0])
-    }
-
-    /// `phi` of some pictures, one after the other.
-    fn looks(&self, gallery: &Gallery, items: &[u32]) -> Result<Vec<f32>, Error> {
-        let side = gallery.side();
-        let mut looks = Vec::with_capacity(items.len() * self.settings.visual);
-        for some in items.chunks(TOGETHER) {
-            let pixels = gallery.batch(some, Scale::Signed);
-            let phi = Tensor::from_vec(pixels, (some.len(), 3, side, side), &Device::Cpu)
-                .and_then(|x| self.network.forward(&x, Pass::Use)?.flatten_all()?.to_vec1::<f32>());
-            looks.extend(phi.map_err(failed)?);
-        }
-        Ok(looks)
     }
 
     fn assemble(gallery: &Gallery, triples: &[Triple]) -> Batch {
@@ -290,25 +274,72 @@ impl<'a> Dvbpr<'a> {
     }
 }
 
-impl Model for Dvbpr<'_> {
-    fn name(&self) -> &str {
-        match self.settings.network {
-            Eye::CnnF => "dvbpr",
-            Eye::Alexnet => "dvbpr-alexnet",
-        }
+/// `phi` of some pictures, one after the other.
+fn phi(network: &Network, gallery: &Gallery, items: &[u32]) -> Result<Vec<f32>, Error> {
+    let side = gallery.side();
+    let mut looks = Vec::new();
+    for some in items.chunks(TOGETHER) {
+        let pixels = gallery.batch(some, Scale::Signed);
+        let phi = Tensor::from_vec(pixels, (some.len(), 3, side, side), &Device::Cpu)
+            .and_then(|x| network.forward(&x, Pass::Use)?.flatten_all()?.to_vec1::<f32>());
+        looks.extend(phi.map_err(failed)?);
+    }
+    Ok(looks)
+}
+
+/// The network as it had become: how something new is scored, from its picture alone.
+struct Sight {
+    settings: DvbprSettings,
+    weights: State,
+}
+
+impl Insight for Sight {
+    fn state(&self) -> State {
+        self.weights.clone()
     }
 
+    fn item(&self, looks: &Looks<'_>) -> Result<Option<Vec<f32>>, Error> {
+        let Some(picture) = (looks.picture)()? else { return Ok(None) };
+        let DvbprSettings { side, latent, bias, visual, .. } = self.settings;
+        let network = self.settings.network().map_err(failed)?;
+        network.restore(&self.weights).map_err(failed)?;
+        let gallery = Gallery::new(side, vec![Some(planes(&squash(&picture, side)))]);
+        let first = usize::from(bias) + latent;
+        let mut vector = vec![0.0; first + visual];
+        vector[first..].copy_from_slice(&phi(&network, &gallery, &[0])?);
+        Ok(Some(vector))
+    }
+}
+
+impl Plan for DvbprSettings {
     fn settings(&self) -> Map<String, Value> {
-        map(&self.settings)
+        map(self)
     }
 
+    fn build(
+        &self,
+        material: &Material<'_>,
+        history: &History,
+        seed: u64,
+    ) -> Result<Box<dyn Model>, Error> {
+        let gallery = material.gallery("dvbpr", self.side)?;
+        let settings = DvbprSettings { seed, ..self.clone() };
+        Ok(Box::new(Dvbpr::new(history.users(), gallery, settings)?))
+    }
+
+    fn insight(&self, state: &State, _: &Material<'_>) -> Result<Option<Arc<dyn Insight>>, Error> {
+        Ok(Some(Arc::new(Sight { settings: self.clone(), weights: state.clone() })))
+    }
+}
+
+impl Model for Dvbpr {
     fn epoch(&mut self, history: &History, seed: u64, epoch: u32) -> Result<f64, Error> {
         let triples = triples(history, seed, epoch);
-        let (gallery, size) = (self.gallery, self.settings.batch.max(1));
+        let (gallery, size) = (Arc::clone(&self.gallery), self.settings.batch.max(1));
         let loss = std::thread::scope(|scope| {
             // Two batches wait at the most: that is what is held of decoded pictures.
             let (sender, batches) = sync_channel(2);
-            let triples = &triples;
+            let (triples, gallery) = (&triples, &gallery);
             scope.spawn(move || {
                 let mut batches = triples.chunks(size).map(|some| Self::assemble(gallery, some));
                 // Whoever listens has stopped where this fails, and says why.
@@ -324,7 +355,7 @@ impl Model for Dvbpr<'_> {
         Ok(loss / triples.len().max(1) as f64)
     }
 
-    fn factors(&self) -> Result<Factors, Error> {
+    fn learned(&self) -> Result<Learned, Error> {
         let DvbprSettings { latent, visual, bias, .. } = self.settings;
         let cut = |rows: &[f32], width: usize, from: usize, to: usize| -> Vec<f32> {
             rows.chunks(width).flat_map(|row| &row[from..to]).copied().collect()
@@ -336,7 +367,7 @@ impl Model for Dvbpr<'_> {
         let g_i = cut(self.items.values(), latent + 1, 0, latent);
         let b_i = cut(self.items.values(), latent + 1, latent, latent + 1);
         let seen = self.gallery.items();
-        let looks = self.looks(self.gallery, &seen)?;
+        let looks = phi(&self.network, &self.gallery, &seen)?;
         let mut phi = vec![0.0; items * visual];
         for (&item, look) in seen.iter().zip(looks.chunks(visual.max(1))) {
             phi[item as usize * visual..][..visual].copy_from_slice(look);
@@ -346,33 +377,32 @@ impl Model for Dvbpr<'_> {
             Part { name: "history", width: latent, users: &g_u, items: &g_i },
             Part { name: "looks", width: visual, users: &t_u, items: &phi },
         ];
-        Ok(Factors::new(users, items, &parts))
+        let factors = Factors::new(users, items, &parts);
+        let weights = self.network.state().map_err(failed)?;
+        let sight = Sight { settings: self.settings.clone(), weights };
+        Ok(Learned { factors, insight: Some(Arc::new(sight)) })
     }
 
-    fn state(&self) -> State {
+    fn state(&self) -> Result<State, Error> {
         let mut state = State::new();
         self.users.save("users", &mut state);
         self.items.save("items", &mut state);
-        // Reading a parameter cannot fail; should it, restoring says that it is not there.
-        state.extend(self.network.state().unwrap_or_default());
+        state.extend(self.network.state().map_err(failed)?);
         state.extend(self.adam.state());
-        // In two halves, each of which a float holds to the last bit.
-        let steps = self.lazy.steps();
-        let halves = vec![(steps & 0xfff) as f32, (steps >> 12) as f32];
-        state.insert("steps".to_owned(), Array::rows(1, halves));
-        state
+        state.insert("steps".to_owned(), halves(self.lazy.steps()));
+        // Batches without a picture move the tables alone.
+        state.insert("network steps".to_owned(), halves(self.adam.steps() as u32));
+        Ok(state)
     }
 
     fn restore(&mut self, state: &State) -> Result<(), Error> {
         self.users.load("users", state)?;
         self.items.load("items", state)?;
-        let mut halves = [0.0; 2];
-        restore(state, "steps", &mut halves)?;
-        let steps = halves[0] as u32 | (halves[1] as u32) << 12;
-        self.lazy.resume(steps);
+        self.lazy.resume(whole(state, "steps")?);
         let other =
             |error| Error::Network(format!("the checkpoint is of another network: {error}"));
         self.network.restore(state).map_err(other)?;
+        let steps = whole(state, "network steps")?;
         self.adam.restore(u64::from(steps), state).map_err(other)
     }
 }

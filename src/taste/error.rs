@@ -57,6 +57,34 @@ pub enum Error {
         /// The collection.
         path: PathBuf,
     },
+    /// What a visitor is said to like is neither.
+    #[error("there is no item \"{liked}\" in {}, nor a picture of that name", path.display())]
+    NothingLiked {
+        /// As it was given.
+        liked: String,
+        /// The collection.
+        path: PathBuf,
+    },
+    /// A liked picture cannot be used.
+    #[error("{name}: {source}")]
+    Picture {
+        /// The picture.
+        name: String,
+        /// What is wrong with it.
+        source: catalogue::picture::PictureError,
+    },
+    /// Nothing comes of such a blend.
+    #[error(
+        "a blend goes from 0, search alone, to 1, models alone, and the models' weights are not all 0; \
+         {blend} with these weights is none"
+    )]
+    Blend {
+        /// As it was given.
+        blend: f32,
+    },
+    /// The search failed.
+    #[error(transparent)]
+    Search(#[from] crate::search::Error),
     /// A model's file is not what was written.
     #[error("{} is damaged: {reason}; train the model again", path.display())]
     Damaged {
@@ -67,11 +95,10 @@ pub enum Error {
     },
     /// Training ran away.
     #[error(
-        "{model} lost its footing in epoch {epoch}: its loss is no number; train with a smaller --rate"
+        "training lost its footing in epoch {epoch}: the loss is no number; train with a smaller step, \
+         --set MODEL.rate=..."
     )]
     Diverged {
-        /// The model.
-        model: String,
         /// In which epoch.
         epoch: u32,
     },
@@ -89,6 +116,12 @@ pub enum Error {
     /// A file of item vectors cannot be read.
     #[error(transparent)]
     Segment(#[from] lookalike_index::Error),
+    /// Another encoder cannot be had.
+    #[error(transparent)]
+    Store(#[from] crate::encode::store::StoreError),
+    /// An encoder failed.
+    #[error(transparent)]
+    Encode(#[from] crate::encode::Error),
     /// The model cannot be built as asked.
     #[error(transparent)]
     Model(#[from] ModelError),
@@ -123,11 +156,13 @@ pub enum ModelError {
         /// The value as given.
         text: String,
     },
-    /// It looks at pictures, and there are none.
-    #[error("{model} looks at pictures, and the collection has no vectors of any: index some")]
-    NoPictures {
+    /// It looks at something that is not there.
+    #[error("{model} looks at {what}, and the collection has none: index some")]
+    Lacks {
         /// The model.
-        model: &'static str,
+        model: String,
+        /// What is missing.
+        what: &'static str,
     },
 }
 

@@ -80,6 +80,19 @@ impl Factors {
         Factors { blocks, width, users, items }
     }
 
+    /// The same as they were; `None` where the sides are no whole vectors.
+    pub(super) fn restored(blocks: Vec<Block>, users: Vec<f32>, items: Vec<f32>) -> Option<Self> {
+        let mut width = 0;
+        for block in &blocks {
+            if block.range.start != width || block.range.end <= width {
+                return None;
+            }
+            width = block.range.end;
+        }
+        let whole = |side: &[f32]| width > 0 && side.len().is_multiple_of(width);
+        (whole(&users) && whole(&items)).then_some(Factors { blocks, width, users, items })
+    }
+
     /// The named blocks, in order.
     pub fn blocks(&self) -> &[Block] {
         &self.blocks

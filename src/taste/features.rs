@@ -2,7 +2,6 @@
 
 use rayon::prelude::*;
 
-use super::interactions::Interactions;
 use crate::collection::Collection;
 use crate::encode::Modality;
 
@@ -25,12 +24,12 @@ impl Features {
         Features { values, dimension, mean: Vec::new() }
     }
 
-    /// The vectors that a collection has of its pictures; `None` where it has none.
-    pub fn of(collection: &Collection, interactions: &Interactions) -> Option<Self> {
+    /// The vectors that a collection has of these items' pictures; `None` where it has none.
+    pub fn of(collection: &Collection, items: &[u32]) -> Option<Self> {
         let vectors = collection.vectors(Modality::Image)?;
         let dimension = vectors.dimension();
-        let mut values = vec![0.0; interactions.items.len() * dimension];
-        values.par_chunks_mut(dimension).zip(&interactions.items).for_each(|(to, &id)| {
+        let mut values = vec![0.0; items.len() * dimension];
+        values.par_chunks_mut(dimension).zip(items).for_each(|(to, &id)| {
             if let Some(vector) = vectors.vector(id) {
                 to.copy_from_slice(&vector);
             }

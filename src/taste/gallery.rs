@@ -22,7 +22,6 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::Error;
-use super::interactions::Interactions;
 use crate::catalogue::picture::{PictureLimits, decode_picture, read_picture};
 use crate::collection::Collection;
 use crate::encode::image::squash;
@@ -86,16 +85,16 @@ impl Gallery {
         Gallery { side, pixels: Pixels::Owned(pixels), starts }
     }
 
-    /// The pictures of a collection's items; `folder` is where they are kept, the collection's own
+    /// The pictures of some of a collection's items; `folder` is where they are kept, the collection's own
     /// where it is `None`.
     pub fn of(
         collection: &Collection,
-        interactions: &Interactions,
+        items: &[u32],
         side: usize,
         folder: Option<&Path>,
     ) -> Result<Self, Error> {
         let mut wanted: Vec<Option<(Hash, PathBuf)>> = Vec::new();
-        for &id in &interactions.items {
+        for &id in items {
             let record = collection.item(id)?.and_then(|item| item.picture);
             let record = record.filter(|record| record.refused.is_none());
             wanted.push(record.and_then(|r| Some((r.content_hash()?, r.path))));

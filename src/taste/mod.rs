@@ -12,18 +12,22 @@
 //!
 //! # How a model joins
 //!
-//! - Its own file (or folder) begins with its equation. It implements [`Model`]: an `epoch` over a
-//!   [`History`] ([`triples()`] draws what BPR learns from), the [`Factors`] that it comes to, and the
-//!   `state` by which a run goes on where it was.
+//! - Its own file (or folder) begins with its equation. Its settings implement [`Plan`], which builds it; it
+//!   implements [`Model`]: an `epoch` over a [`History`] ([`triples()`] draws what BPR learns from), what it
+//!   has [`Learned`], and the `state` by which a run goes on where it was. [`Recipe`] has a line for its name.
 //! - Everything random comes from [`Chance`], by seed, name and index, so that any number of threads and
 //!   any interruption leave the bits as they are. Sums over threads are taken in a fixed order.
 //! - Scores are dot products of the rows of its [`Factors`]; biases are a component whose users' side is
 //!   ones. The blocks of the factors are what a receipt calls its terms: `popularity`, `history`,
-//!   `looks`. A network such as DVBPR's runs over all pictures in `factors`, once an epoch.
-//! - [`Training`] does the rest: validation, early stopping, the best epoch. [`Judge`] judges it beside
-//!   the baselines. A model that is no dot product is judged by implementing [`Ranker`] itself.
+//!   `looks`. What it makes of new items, of visitors who like some items, and of scores that are no products,
+//!   is its [`Insight`], which is kept with it.
+//! - What it looks at beside the history, it asks its [`Material`] for.
+//! - [`Training`], [`Study`], [`Keep`] and [`Served`] do the rest: validation, early stopping, the best epoch;
+//!   judging beside the baselines; the file in the collection; recommending and re-ranking.
 
 pub mod adam;
+pub mod aggregation;
+mod autoencoding;
 pub mod baselines;
 mod bpr_mf;
 mod chance;
@@ -33,18 +37,26 @@ mod error;
 mod evaluate;
 mod factors;
 mod features;
+mod foreign;
+mod frozen;
 mod gallery;
 mod history;
 mod intake;
 mod interactions;
+mod material;
 mod metrics;
 mod model;
 mod moment;
 pub mod net;
+mod newcomers;
+mod parameters;
+mod paused;
 pub mod plot;
 mod principal;
 mod ranker;
+pub mod rating;
 mod recipe;
+mod rerank;
 mod served;
 mod significance;
 mod split;
@@ -53,7 +65,9 @@ mod training;
 mod trial;
 mod triples;
 mod vbpr;
+mod visitor;
 
+pub use autoencoding::CaeSettings;
 pub use bpr_mf::{BprMf, BprMfSettings};
 pub use chance::Chance;
 pub use dvbpr::{Dvbpr, DvbprSettings, Eye};
@@ -61,19 +75,25 @@ pub use error::{Error, ModelError};
 pub use evaluate::{Judge, Judged, Protocol, Slice};
 pub use factors::{Block, Factors, Part, fold};
 pub use features::Features;
+pub use frozen::{FrozenSettings, LinearSettings};
 pub use gallery::{Gallery, Scale};
 pub use history::History;
 pub use intake::{InteractionColumns, InteractionFile, InteractionOptions};
 pub use interactions::{Event, Interaction, Interactions, Purpose};
+pub use material::Material;
 pub use metrics::{Metric, Standing};
-pub use model::{Array, Model, Newcomers, State};
+pub use model::{Array, Insight, Learned, Liked, Looks, Model, Plan, State, Testimony, Witness};
+pub use newcomers::Newcomers;
+pub use paused::Paused;
 pub use ranker::Ranker;
-pub use recipe::{Material, Recipe};
-pub use served::{Keep, Recommendation, Reranker, Scores, Served, Visitor};
+pub use recipe::Recipe;
+pub use rerank::{Reranked, Reranking, by_model};
+pub use served::{Keep, Recommendation, Reranker, Scores, Served};
 pub use significance::{Difference, compare};
 pub use split::{Split, SplitRule};
 pub use study::{Figure, SliceFigures, Study, StudyRow};
 pub use training::{Best, Course, EpochReport, Training};
-pub use trial::{Trial, attempt};
+pub use trial::{Trial, attempt, finish};
 pub use triples::{Triple, triples};
 pub use vbpr::{Start, Vbpr, VbprSettings};
+pub use visitor::{LikedPicture, Visitor};

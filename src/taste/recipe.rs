@@ -1,85 +1,143 @@
 //! Models by name: how each is built from settings, an overridden few of which may come as text.
 
+use std::sync::Arc;
+
+use image::RgbImage;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::bpr_mf::{BprMf, BprMfSettings};
-use super::features::Features;
+use super::aggregation::{AggregationSettings, Variant};
+use super::autoencoding::CaeSettings;
+use super::bpr_mf::BprMfSettings;
+use super::dvbpr::DvbprSettings;
+use super::frozen::{FrozenSettings, LinearSettings};
 use super::history::History;
-use super::model::Model;
-use super::vbpr::{Vbpr, VbprSettings};
+use super::material::Material;
+use super::model::{Insight, Model, Plan, State};
+use super::vbpr::VbprSettings;
 use super::{Error, ModelError};
 
-/// A model that can be built, with its settings.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub enum Recipe {
-    /// `bpr-mf`
-    BprMf(BprMfSettings),
-    /// `vbpr`
-    Vbpr(VbprSettings),
-}
-
-/// What a model may look at.
-#[derive(Clone, Copy)]
-pub struct Material<'a> {
-    /// What it is to learn from.
-    pub history: &'a History,
-    /// The centred features of the pictures, where there are any.
-    pub features: Option<&'a Features>,
-    /// Where chance starts from.
-    pub seed: u64,
+/// A model that can be built: its name, and its settings.
+#[derive(Debug, Clone)]
+pub struct Recipe {
+    name: String,
+    plan: Arc<dyn Plan>,
 }
 
 impl Recipe {
-    /// The names of all models.
-    pub const NAMES: [&str; 2] = ["bpr-mf", "vbpr"];
+    /// The names of all models; the last stands for as many as there are image encoders.
+    pub const NAMES: [&str; 10] = [
+        "bpr-mf",
+        "vbpr",
+        "dvbpr",
+        "dvbpr-alexnet",
+        "dvbpr-cae",
+        "aggregation-average",
+        "aggregation-1",
+        "aggregation-2",
+        "aggregation-gated",
+        "dvbpr-ENCODER",
+    ];
+
+    /// Those that train within minutes on any machine.
+    pub const QUICK: [&str; 2] = ["bpr-mf", "vbpr"];
 
     /// The model of a name, with its usual settings but for those that `changes` names.
     pub fn new(name: &str, changes: &[(String, String)]) -> Result<Self, ModelError> {
-        match name {
-            "bpr-mf" => changed(BprMfSettings::default(), changes).map(Recipe::BprMf),
-            "vbpr" => changed(VbprSettings::default(), changes).map(Recipe::Vbpr),
-            _ => Err(ModelError::Unknown { name: name.to_owned() }),
-        }
+        Recipe::with(name, Changes::Told(changes))
+    }
+
+    /// The model of a name, with the settings that its file tells.
+    pub fn restored(name: &str, settings: &Map<String, Value>) -> Result<Self, ModelError> {
+        Recipe::with(name, Changes::Kept(settings))
+    }
+
+    /// Every model has a line here.
+    fn with(name: &str, changes: Changes<'_>) -> Result<Self, ModelError> {
+        let unknown = || ModelError::Unknown { name: name.to_owned() };
+        let aggregation = |pooling| -> Result<Arc<dyn Plan>, ModelError> {
+            Ok(Arc::new(changes.to(AggregationSettings::of(pooling))?))
+        };
+        let plan: Arc<dyn Plan> = match name {
+            "bpr-mf" => Arc::new(changes.to(BprMfSettings::default())?),
+            "vbpr" => Arc::new(changes.to(VbprSettings::default())?),
+            "dvbpr" => Arc::new(changes.to(DvbprSettings::default())?),
+            "dvbpr-alexnet" => Arc::new(changes.to(DvbprSettings::with_alexnet())?),
+            "aggregation-average" => aggregation(Variant::Average)?,
+            "aggregation-1" => aggregation(Variant::One)?,
+            "aggregation-2" => aggregation(Variant::Two)?,
+            "aggregation-gated" => aggregation(Variant::Gated)?,
+            "dvbpr-cae" => {
+                Arc::new(FrozenSettings::Autoencoder(changes.to(CaeSettings::default())?))
+            }
+            _ => {
+                let encoder = name.strip_prefix("dvbpr-").ok_or_else(unknown)?;
+                if encoder.is_empty() || encoder.contains(['/', '\\']) {
+                    return Err(unknown());
+                }
+                let model = changes.to(LinearSettings::default())?;
+                Arc::new(FrozenSettings::Encoder { name: encoder.to_owned(), model })
+            }
+        };
+        Ok(Recipe { name: name.to_owned(), plan })
     }
 
     /// What it is called.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Recipe::BprMf(_) => "bpr-mf",
-            Recipe::Vbpr(_) => "vbpr",
-        }
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Its settings, by name.
     pub fn settings(&self) -> Map<String, Value> {
+        self.plan.settings()
+    }
+
+    /// The model before its first epoch, to learn from `history`.
+    pub fn build(
+        &self,
+        material: &Material<'_>,
+        history: &History,
+        seed: u64,
+    ) -> Result<Box<dyn Model>, Error> {
+        self.plan.build(material, history, seed)
+    }
+
+    /// What an insight told of itself, taken up again.
+    pub fn insight(
+        &self,
+        state: &State,
+        material: &Material<'_>,
+    ) -> Result<Option<Arc<dyn Insight>>, Error> {
+        self.plan.insight(state, material)
+    }
+
+    /// Some of the shop's pictures, and below each what the model draws of it; `None` where it draws nothing.
+    pub fn drawings(&self, material: &Material<'_>, seed: u64) -> Result<Option<RgbImage>, Error> {
+        self.plan.drawings(material, seed)
+    }
+}
+
+/// In what settings differ from the usual.
+#[derive(Clone, Copy)]
+enum Changes<'a> {
+    Told(&'a [(String, String)]),
+    Kept(&'a Map<String, Value>),
+}
+
+impl Changes<'_> {
+    fn to<S: Serialize + DeserializeOwned>(self, usual: S) -> Result<S, ModelError> {
         match self {
-            Recipe::BprMf(settings) => map(settings),
-            Recipe::Vbpr(settings) => map(settings),
+            Changes::Told(changes) => changed(usual, changes),
+            Changes::Kept(settings) => {
+                let mut all = map(&usual);
+                all.extend(settings.clone());
+                serde_json::from_value(Value::Object(all)).map_err(|_| ModelError::Value {
+                    name: "a setting".to_owned(),
+                    text: Value::Object(settings.clone()).to_string(),
+                })
+            }
         }
-    }
-
-    /// Whether it cannot do without pictures.
-    pub fn looks_at_pictures(&self) -> bool {
-        matches!(self, Recipe::Vbpr(_))
-    }
-
-    /// The model before its first epoch.
-    pub fn build<'a>(&self, material: Material<'a>) -> Result<Box<dyn Model + 'a>, Error> {
-        let Material { history, features, seed } = material;
-        let needed = || features.ok_or(ModelError::NoPictures { model: self.name() });
-        Ok(match self {
-            Recipe::BprMf(settings) => {
-                let settings = BprMfSettings { seed, ..settings.clone() };
-                Box::new(BprMf::new(history.users(), history.inventory(), settings))
-            }
-            Recipe::Vbpr(settings) => {
-                let settings = VbprSettings { seed, ..settings.clone() };
-                Box::new(Vbpr::new(history, needed()?, settings))
-            }
-        })
     }
 }
 
@@ -135,15 +193,29 @@ mod tests {
             "vbpr",
             &changes(&[("visual", "12"), ("rate", ".5"), ("bias", "false"), ("start", "chance")]),
         );
-        let expected = VbprSettings {
+        let expected = map(&VbprSettings {
             visual: 12,
             rate: 0.5,
             bias: false,
             start: super::super::Start::Chance,
             ..VbprSettings::default()
-        };
-        assert_eq!(recipe, Ok(Recipe::Vbpr(expected)));
-        assert!(Recipe::NAMES.iter().all(|name| Recipe::new(name, &[]).unwrap().name() == *name));
+        });
+        assert_eq!(recipe.unwrap().settings(), expected);
+        let kept = Recipe::restored("vbpr", &expected).unwrap();
+        assert_eq!(kept.settings(), expected);
+    }
+
+    /// Settings of settings stand beside the others: a new model's must not hide them.
+    #[test]
+    fn every_model_keeps_its_settings() {
+        for name in Recipe::NAMES {
+            let recipe = Recipe::new(name, &changes(&[("visual", "7")]));
+            let Ok(recipe) = recipe else { continue };
+            assert_eq!((recipe.name(), &recipe.settings()["visual"]), (name, &Value::from(7)));
+            let kept = Recipe::restored(name, &recipe.settings()).unwrap();
+            assert_eq!(kept.settings(), recipe.settings());
+        }
+        assert!(Recipe::new("dvbpr-cae", &changes(&[("passes", "2"), ("rate", ".1")])).is_ok());
     }
 
     #[test]
@@ -151,7 +223,10 @@ mod tests {
         let told = |name, pairs: &[(&str, &str)]| {
             Recipe::new(name, &changes(pairs)).unwrap_err().to_string()
         };
-        assert_eq!(told("svd", &[]), "there is no model \"svd\": there are bpr-mf, vbpr");
+        assert_eq!(
+            told("svd", &[]),
+            format!("there is no model \"svd\": there are {}", Recipe::NAMES.join(", "))
+        );
         assert!(
             told("bpr-mf", &[("depth", "3")])
                 .starts_with("there is no setting \"depth\": there are latent,")

@@ -13,6 +13,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use image::RgbImage;
 use lookalike_index::{Neighbours, Precision, RowSet, SearchOptions, Segment, SegmentWriter};
 use safetensors::tensor::Dtype;
 use serde::{Deserialize, Serialize};
@@ -23,19 +24,14 @@ use super::checkpoint::{Checkpoint, Column, write};
 use super::factors::{Block, fold};
 use super::history::History;
 use super::interactions::Interactions;
-use super::model::{Array, Newcomers};
+use super::material::Material;
+use super::model::{Array, Insight, Learned, Liked, Looks, terms};
+use super::recipe::Recipe;
 use super::training::{Best, EpochReport};
+use super::visitor::{LikedPicture, Visitor};
+use crate::catalogue::picture::{PictureLimits, decode_picture, read_picture};
 use crate::collection::Collection;
-use crate::encode::Modality;
-
-/// Whose taste is asked for.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Visitor {
-    /// The shop's key of a user.
-    pub user: Option<String>,
-    /// Items that the visitor likes, by the collection's numbers. Where there are any, they are the taste.
-    pub liked: Vec<u32>,
-}
+use crate::encode::{Embedding, Modality};
 
 /// Scores of some items, each the sum of its terms.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,6 +40,18 @@ pub struct Scores {
     pub terms: Vec<String>,
     /// A row an item.
     pub values: Vec<f32>,
+}
+
+impl Scores {
+    /// The terms of an item.
+    pub fn of(&self, item: usize) -> &[f32] {
+        &self.values[item * self.terms.len()..][..self.terms.len()]
+    }
+
+    /// What they add up to.
+    pub fn score(&self, item: usize) -> f32 {
+        self.of(item).iter().sum()
+    }
 }
 
 /// The seam of serving: scores candidates for a visitor.
@@ -66,13 +74,20 @@ struct About {
     folding: Vec<f32>,
     /// The length of the longest item vector.
     longest: f32,
-    /// Where the components begin that new items have.
-    newcomers: Option<usize>,
+    /// Whether it has an insight.
+    insight: bool,
     /// Of the encoder whose features it looks at.
     features: Option<String>,
 }
 
 const VERSION: u32 = 1;
+
+/// The segment adds products up in another order than receipts do: so many more are asked for than are wanted,
+/// lest rounding keep one out.
+const ROUNDED: usize = 16;
+
+/// What the names of an insight's arrays begin with.
+const INSIGHT: &str = "insight.";
 
 /// A trained model of a collection.
 pub struct Served<'a> {
@@ -82,7 +97,7 @@ pub struct Served<'a> {
     width: usize,
     items: Vec<u32>,
     ends: Vec<u32>,
-    newcomers: Option<Newcomers>,
+    insight: Option<Arc<dyn Insight>>,
 }
 
 /// A model to be kept.
@@ -110,7 +125,7 @@ impl Keep<'_> {
     /// Writes the model into its collection; one of the same name is replaced.
     pub fn write(&self, collection: &Collection) -> Result<PathBuf, Error> {
         let (path, segment) = files(collection, self.name);
-        let Best { factors, newcomers, .. } = self.best;
+        let Learned { factors, insight } = &self.best.learned;
         let (width, items) = (factors.width(), &self.interactions.items);
         let length = |row: &[f32]| row.iter().map(|x| x * x).sum::<f32>().sqrt();
         let longest = factors.items().chunks(width).map(length).fold(f32::MIN_POSITIVE, f32::max);
@@ -122,7 +137,7 @@ impl Keep<'_> {
             blocks: factors.blocks().to_vec(),
             folding: factors.folding(self.history),
             longest,
-            newcomers: newcomers.as_ref().map(|newcomers| newcomers.first),
+            insight: insight.is_some(),
             features: collection.encoder(Modality::Image).map(|e| e.fingerprint.clone()),
         };
         let mut end = 0;
@@ -142,14 +157,9 @@ impl Keep<'_> {
             ("keys".to_owned(), Column::Bytes(keys.as_bytes())),
             ("ends".to_owned(), Column::Numbers(&ends)),
         ];
-        let arrays = newcomers.as_ref().map(|n| {
-            let rows = n.rows.len() / n.dimension.max(1);
-            (Array::rows(rows, n.rows.clone()), Array::rows(1, n.mean.clone()))
-        });
-        if let Some((rows, mean)) = &arrays {
-            columns.push(("newcomers".to_owned(), Column::Floats(rows)));
-            columns.push(("mean".to_owned(), Column::Floats(mean)));
-        }
+        let state = insight.as_ref().map(|insight| insight.state()).unwrap_or_default();
+        let kept = |(name, array)| (format!("{INSIGHT}{name}"), Column::Floats(array));
+        columns.extend(state.iter().map(kept));
         write(&path, &about, &columns)?;
 
         let io = |source| Error::Io { path: segment.clone(), source };
@@ -178,7 +188,8 @@ impl<'a> Served<'a> {
         let entries = fs::read_dir(collection.path().join("taste")).into_iter().flatten().flatten();
         let names = entries.filter_map(|entry| {
             let name = entry.file_name().into_string().ok()?;
-            Some(name.strip_suffix(".safetensors")?.to_owned())
+            let name = name.strip_suffix(".safetensors")?;
+            (!name.ends_with(".run")).then(|| name.to_owned())
         });
         let mut names: Vec<String> = names.collect();
         names.sort();
@@ -209,21 +220,20 @@ impl<'a> Served<'a> {
         if !fits {
             return Err(file.damaged("its parts do not fit each other"));
         }
-        let newcomers = match about.newcomers {
-            None => None,
-            Some(first) => {
-                let (rows, mean) = (file.array("newcomers")?, file.array("mean")?.values);
-                let dimension = rows.shape.get(1).copied().unwrap_or(0);
-                if dimension == 0 || first + rows.values.len() / dimension > width {
-                    return Err(file.damaged("its projection does not fit"));
-                }
-                // Features of another encoder say nothing to it.
-                let now = collection.encoder(Modality::Image).map(|e| &e.fingerprint);
-                let same = now == about.features.as_ref();
-                same.then_some(Newcomers { first, mean, rows: rows.values, dimension })
+        // Features of another encoder say nothing to it.
+        let now = collection.encoder(Modality::Image).map(|e| &e.fingerprint);
+        let insight = match about.insight && now == about.features.as_ref() {
+            false => None,
+            true => {
+                let state = file.arrays(INSIGHT)?;
+                let unknown = |error: Error| file.damaged(error.to_string());
+                let recipe = Recipe::restored(&about.model, &about.settings)
+                    .map_err(|error| unknown(error.into()))?;
+                let material = Material::stored(collection, &items);
+                recipe.insight(&state, &material).map_err(unknown)?
             }
         };
-        Ok(Served { collection, file, about, width, items, ends, newcomers })
+        Ok(Served { collection, file, about, width, items, ends, insight })
     }
 
     /// A user's vector, if the model knows the user.
@@ -251,33 +261,69 @@ impl<'a> Served<'a> {
             let items = self.file.range("items", Dtype::F32)?;
             return Ok(Some(self.file.floats(&items, row * self.width, self.width)));
         }
-        let Some(newcomers) = &self.newcomers else { return Ok(None) };
         let feature = self.collection.embedding(id, Modality::Image)?;
-        let fits = feature.filter(|feature| feature.len() == newcomers.dimension);
-        Ok(fits.map(|feature| newcomers.vector(&feature, self.width)))
+        let picture = || picture_of(self.collection, id);
+        self.seen(&Looks { feature: feature.as_deref(), picture: &picture })
+    }
+
+    /// The vector of something new.
+    fn seen(&self, looks: &Looks<'_>) -> Result<Option<Vec<f32>>, Error> {
+        let Some(insight) = &self.insight else { return Ok(None) };
+        Ok(insight.item(looks)?.filter(|item| item.len() == self.width))
     }
 
     /// The vector of a visitor; `None` for a stranger.
     fn taste(&self, visitor: &Visitor) -> Result<Option<Vec<f32>>, Error> {
-        if !visitor.liked.is_empty() {
-            let mut liked = Vec::new();
-            for &id in &visitor.liked {
-                liked.extend(self.item(id)?);
-            }
-            return Ok(match liked.as_slice() {
-                [] => None,
-                liked => Some(fold(&self.about.blocks, &self.about.folding, liked)),
-            });
+        if visitor.liked.is_empty() && visitor.pictures.is_empty() {
+            return visitor.user.as_deref().map_or(Ok(None), |key| self.user(key));
         }
-        visitor.user.as_deref().map_or(Ok(None), |key| self.user(key))
+        let mut liked = Vec::new();
+        for &id in &visitor.liked {
+            let feature = self.collection.embedding(id, Modality::Image)?;
+            let feature = feature.map(Embedding::into_inner);
+            liked.push(Liked { vector: self.item(id)?, feature });
+        }
+        for LikedPicture { picture, feature, .. } in &visitor.pictures {
+            let feature = feature.clone().map(Embedding::into_inner);
+            let picture = || Ok(Some(picture.clone()));
+            let looks = Looks { feature: feature.as_deref(), picture: &picture };
+            liked.push(Liked { vector: self.seen(&looks)?, feature });
+        }
+        let own = self.insight.as_ref().map(|insight| insight.visitor(&liked)).transpose()?;
+        if let Some(own) = own.flatten().filter(|own| own.len() == self.width) {
+            return Ok(Some(own));
+        }
+        let vectors: Vec<Vec<f32>> = liked.into_iter().filter_map(|liked| liked.vector).collect();
+        let fold = || fold(&self.about.blocks, &self.about.folding, &vectors);
+        Ok((!vectors.is_empty()).then(fold))
     }
 
     fn terms(&self, taste: &[f32], item: &[f32]) -> Vec<f32> {
-        let product = |block: &Block| {
-            let range = block.range.clone();
-            taste[range.clone()].iter().zip(&item[range]).map(|(p, q)| p * q).sum()
-        };
-        self.about.blocks.iter().map(product).collect()
+        terms(self.insight.as_deref(), &self.about.blocks, taste, item)
+    }
+
+    /// Whether scores are no products, so that the segment cannot tell their order.
+    fn has_own_terms(&self, taste: &[f32]) -> bool {
+        self.insight.as_ref().is_some_and(|insight| insight.terms(taste, taste).is_some())
+    }
+
+    /// The items that the model was trained with and that may be among the best.
+    fn proposed(&self, taste: &[f32], without: &[u32], top: usize) -> Result<Vec<u32>, Error> {
+        if self.has_own_terms(taste) {
+            let kept = self.items.iter().copied().filter(|id| !without.contains(id));
+            return Ok(kept.collect());
+        }
+        let segment = Segment::open(files(self.collection, &self.about.model).1)?;
+        let mut rows = RowSet::all(segment.len());
+        without.iter().filter_map(|&id| segment.row_of(id)).for_each(|row| rows.remove(row));
+        let options = SearchOptions::default().exact().within(Arc::new(rows));
+        let query: Vec<f32> = taste.iter().copied().chain([0.0]).collect();
+        // Items that have left the collection since are asked for in vain.
+        let gone = self.items.len().saturating_sub(self.collection.len() as usize);
+        let wanted = top.saturating_add(gone).saturating_add(ROUNDED);
+        let answer = segment.exact().search(&query, wanted, &options);
+        let answer = answer.map_err(|e| self.file.damaged(e.to_string()))?;
+        Ok(answer.candidates.iter().map(|candidate| candidate.id).collect())
     }
 
     /// The `top` items of the whole collection for a visitor, best first, without those named. For a
@@ -291,19 +337,9 @@ impl<'a> Served<'a> {
         let known = self.taste(visitor)?;
         let personal = known.is_some();
         let taste = known.unwrap_or_else(|| fold(&self.about.blocks, &self.about.folding, &[]));
-        let segment = Segment::open(files(self.collection, &self.about.model).1)?;
-        let mut rows = RowSet::all(segment.len());
-        without.iter().filter_map(|&id| segment.row_of(id)).for_each(|row| rows.remove(row));
-        let options = SearchOptions::default().exact().within(Arc::new(rows));
-        let mut query = taste.clone();
-        query.push(0.0);
-        // Items that have left the collection since are asked for in vain.
-        let gone = self.items.len().saturating_sub(self.collection.len() as usize);
-        let answer = segment.exact().search(&query, top.saturating_add(gone), &options);
-        let answer = answer.map_err(|e| self.file.damaged(e.to_string()))?;
-        let mut ids: Vec<u32> = answer.candidates.iter().map(|candidate| candidate.id).collect();
+        let mut ids = self.proposed(&taste, without, top)?;
         let pictures = self.collection.vectors(Modality::Image);
-        if self.newcomers.is_some() {
+        if self.insight.is_some() {
             let all = pictures.into_iter().flat_map(|vectors| vectors.ids());
             ids.extend(
                 all.filter(|id| self.items.binary_search(id).is_err() && !without.contains(id)),
@@ -329,6 +365,15 @@ impl<'a> Served<'a> {
         }
         Ok((best, personal))
     }
+}
+
+/// An item's picture, where it has one that can still be read.
+fn picture_of(collection: &Collection, id: u32) -> Result<Option<RgbImage>, Error> {
+    let limits = PictureLimits::default();
+    let record = collection.item(id)?.and_then(|item| item.picture);
+    Ok(record.and_then(|record| {
+        decode_picture(&read_picture(&record.path, &limits).ok()?, &limits).ok()
+    }))
 }
 
 /// An item that a visitor may like.

@@ -3,26 +3,26 @@
 //! Flowing in: interactions, recipes. Flowing out: a row a model, with means and deviations over seeds and
 //! the p of a paired test against the best baseline.
 
-use super::Error;
 use super::baselines::{Popularity, Random, VisRank};
 use super::evaluate::{Judge, Judged, Slice};
 use super::features::Features;
 use super::history::History;
 use super::interactions::Interactions;
+use super::material::Material;
 use super::ranker::Ranker;
 use super::recipe::Recipe;
 use super::significance::compare;
 use super::split::{Split, SplitRule};
 use super::training::Training;
 use super::trial::attempt;
-use crate::collection::Collection;
+use super::{Error, ModelError};
 
 /// What is to be compared, and how.
-pub struct Study {
-    interactions: Interactions,
+pub struct Study<'a> {
+    interactions: &'a Interactions,
+    material: &'a Material<'a>,
     split: Split,
     features: Option<Features>,
-    centred: Option<Features>,
     /// How to judge.
     pub judge: Judge,
     /// How to train.
@@ -68,15 +68,19 @@ pub struct StudyRow {
     pub p: Option<f64>,
 }
 
-impl Study {
+impl<'a> Study<'a> {
     /// Divides interactions by a rule. Chance in the rule is the same for every seed of the study.
-    pub fn new(collection: &Collection, interactions: Interactions, rule: SplitRule) -> Self {
-        let features = Features::of(collection, &interactions);
+    pub fn new(
+        interactions: &'a Interactions,
+        material: &'a Material<'a>,
+        rule: SplitRule,
+    ) -> Self {
+        let of = |collection| Features::of(collection, &interactions.items);
         Study {
-            split: Split::new(&interactions, rule, 1),
-            centred: features.clone().map(Features::centred),
-            features,
+            split: Split::new(interactions, rule, 1),
+            features: material.collection().and_then(of),
             interactions,
+            material,
             judge: Judge::default(),
             training: Training::default(),
             seeds: vec![1],
@@ -108,7 +112,9 @@ impl Study {
         let random = self.seeds.iter().map(|&seed| judge(&Random { seed })).collect();
         rows.push(self.row("random", false, random));
         rows.push(self.row("popularity", false, vec![judge(&Popularity::new(&known.train))]));
-        for (name, features) in [("visrank", &self.features), ("visrank-centred", &self.centred)] {
+        let centred = self.material.features().map(|features| &**features);
+        for (name, features) in [("visrank", self.features.as_ref()), ("visrank-centred", centred)]
+        {
             if let Some(features) = features {
                 rows.push(self.row(
                     name,
@@ -119,24 +125,26 @@ impl Study {
         }
         let baselines = rows.len();
         for recipe in recipes {
-            if recipe.looks_at_pictures() && self.centred.is_none() {
-                tell(&format!(
-                    "{}: left out, for it looks at pictures and there are none",
-                    recipe.name()
-                ));
-                continue;
-            }
             let mut judged = Vec::new();
             for &seed in &self.seeds {
                 let training = Training { seed, ..self.training.clone() };
-                let features = self.centred.as_ref();
                 let refit = !self.on_validation;
-                let trial =
-                    attempt(recipe, &self.split, features, &training, refit, &mut |_, _| Ok(()))?;
-                judged.push(judge(&trial.best.factors.ranker()));
-                tell(&told(recipe.name(), seed, &trial));
+                let material = self.material;
+                match attempt(recipe, &self.split, material, &training, refit, &mut |_, _| Ok(())) {
+                    Err(Error::Model(lacks @ ModelError::Lacks { .. })) => {
+                        tell(&format!("{} is left out: {lacks}", recipe.name()));
+                        break;
+                    }
+                    trial => {
+                        let trial = trial?;
+                        judged.push(judge(&*trial.best.learned.ranker()));
+                        tell(&told(recipe.name(), seed, &trial));
+                    }
+                }
             }
-            rows.push(self.row(recipe.name(), true, judged));
+            if !judged.is_empty() {
+                rows.push(self.row(recipe.name(), true, judged));
+            }
         }
         let best = rows[..baselines].iter().max_by(|a, b| first(a).total_cmp(&first(b))).cloned();
         for row in rows.iter_mut().filter(|row| row.trained) {

@@ -7,9 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::Error;
 use super::chance::Chance;
 use super::evaluate::Judge;
-use super::factors::Factors;
 use super::history::History;
-use super::model::{Model, Newcomers};
+use super::model::{Learned, Model};
 use super::split::Split;
 
 /// How to train.
@@ -46,20 +45,18 @@ pub struct EpochReport {
 }
 
 /// A model at its best.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct Best {
     /// After which epoch; `None` where nothing that was learned was better than where it started.
     pub epoch: Option<u32>,
     /// On the validation.
     pub auc: Option<f64>,
     /// What it had come to.
-    pub factors: Factors,
-    /// How it takes in new items.
-    pub newcomers: Option<Newcomers>,
+    pub learned: Learned,
 }
 
 /// A run, as far as it has come.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Clone, Default)]
 pub struct Course {
     /// In order.
     pub epochs: Vec<EpochReport>,
@@ -94,7 +91,7 @@ impl Training {
             let loss = model.epoch(&split.train, self.seed, epoch)?;
             let seconds = start.elapsed().as_secs_f64();
             if !loss.is_finite() {
-                return Err(Error::Diverged { model: model.name().to_owned(), epoch });
+                return Err(Error::Diverged { epoch: epoch + 1 });
             }
             let now = self.look(model, split, &validation, Some(epoch))?;
             course.epochs.push(EpochReport { epoch, loss, auc: now.auc, seconds });
@@ -118,10 +115,10 @@ impl Training {
         validation: &History,
         epoch: Option<u32>,
     ) -> Result<Best, Error> {
-        let factors = model.factors()?;
-        let judged = Judge::auc().judge(&factors.ranker(), &split.train, validation);
+        let learned = model.learned()?;
+        let judged = Judge::auc().judge(&*learned.ranker(), &split.train, validation);
         let auc = judged.first().and_then(|judged| judged.mean(0));
-        Ok(Best { epoch, auc, factors, newcomers: model.newcomers() })
+        Ok(Best { epoch, auc, learned })
     }
 
     /// The validation of some users, where there are too many.

@@ -1,14 +1,14 @@
 //! A recipe tried on a split: trained, stopped by validation, trained again on everything but the test.
 
 use super::Error;
-use super::features::Features;
+use super::material::Material;
 use super::model::Model;
-use super::recipe::{Material, Recipe};
+use super::recipe::Recipe;
 use super::split::Split;
 use super::training::{Best, Course, Training};
 
 /// What a trial came to.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Trial {
     /// The run that validation watched over.
     pub course: Course,
@@ -22,23 +22,22 @@ pub struct Trial {
 pub fn attempt(
     recipe: &Recipe,
     split: &Split,
-    features: Option<&Features>,
+    material: &Material<'_>,
     training: &Training,
     refit: bool,
     each: &mut dyn FnMut(&dyn Model, &Course) -> Result<(), Error>,
 ) -> Result<Trial, Error> {
-    let material = Material { history: &split.train, features, seed: training.seed };
-    let mut model = recipe.build(material)?;
+    let mut model = recipe.build(material, &split.train, training.seed)?;
     let course = training.run(&mut *model, split, Course::default(), each)?;
     drop(model);
-    finish(recipe, split, features, training, refit, course)
+    finish(recipe, split, material, training, refit, course)
 }
 
 /// What comes after the run that validation watched over.
 pub fn finish(
     recipe: &Recipe,
     split: &Split,
-    features: Option<&Features>,
+    material: &Material<'_>,
     training: &Training,
     refit: bool,
     course: Course,
@@ -48,12 +47,11 @@ pub fn finish(
         return Ok(Trial { course, best });
     }
     let all = split.without_validation();
-    let material = Material { history: &all.train, features, seed: training.seed };
-    let mut model = recipe.build(material)?;
+    let mut model = recipe.build(material, &all.train, training.seed)?;
     // Epoch -1 is the model that has learned nothing but where to start.
     for epoch in 0..best.epoch.map_or(0, |epoch| epoch + 1) {
         model.epoch(&all.train, training.seed, epoch)?;
     }
-    let best = Best { factors: model.factors()?, newcomers: model.newcomers(), ..best };
+    let best = Best { learned: model.learned()?, ..best };
     Ok(Trial { course, best })
 }

@@ -13,6 +13,8 @@
 
 mod looks;
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -23,7 +25,9 @@ use super::chance::Chance;
 use super::factors::{Factors, Part};
 use super::features::Features;
 use super::history::History;
-use super::model::{Array, Model, Newcomers, State, restore};
+use super::material::Material;
+use super::model::{Insight, Learned, Model, Plan, State, halves, whole};
+use super::newcomers::Newcomers;
 use super::principal::Principal;
 use super::recipe::map;
 use super::triples::{Triple, triples};
@@ -92,9 +96,9 @@ impl Default for VbprSettings {
 }
 
 /// The model.
-pub struct Vbpr<'a> {
+pub struct Vbpr {
     settings: VbprSettings,
-    features: &'a Features,
+    features: Arc<Features>,
     adam: Adam,
     /// Each row a `g` and a `t`.
     users: Table,
@@ -105,9 +109,9 @@ pub struct Vbpr<'a> {
     looks: Looks,
 }
 
-impl<'a> Vbpr<'a> {
+impl Vbpr {
     /// A model that knows what `history` and the pictures show at first sight.
-    pub fn new(history: &History, features: &'a Features, settings: VbprSettings) -> Self {
+    pub fn new(history: &History, features: Arc<Features>, settings: VbprSettings) -> Self {
         let VbprSettings { latent, visual, seed, .. } = settings;
         let d = features.dimension();
         let visual = if settings.start == Start::Looks { visual.min(d) } else { visual };
@@ -119,7 +123,7 @@ impl<'a> Vbpr<'a> {
                 let rows = normals("E", visual * d, (2.0 / (visual + d) as f32).sqrt());
                 (rows, normals("t_u", history.users() * visual, 0.1))
             }
-            Start::Looks => from_looks(history, features, &settings),
+            Start::Looks => from_looks(history, &features, &settings),
         };
         rows.resize((visual + 1) * d, 0.0);
         let looks = Looks::new(&rows, d, settings.lambda_looks);
@@ -154,7 +158,7 @@ impl<'a> Vbpr<'a> {
         let VbprSettings { latent, visual, lambda, lambda_bias, .. } = self.settings;
         let (bias, visual_bias) = (self.settings.bias, self.settings.visual_bias);
         let components = self.looks.components();
-        self.looks.compare(self.features, batch, &mut room.products);
+        self.looks.compare(&self.features, batch, &mut room.products);
         room.asked.clear();
         room.asked.resize(batch.len() * components, 0.0);
         let mut loss = 0.0;
@@ -208,6 +212,16 @@ impl<'a> Vbpr<'a> {
         self.items.descend(step);
         self.looks.descend(step);
     }
+
+    /// How pictures alone become vectors of this width.
+    fn newcomers(&self, width: usize) -> Newcomers {
+        let VbprSettings { latent, bias, visual_bias, visual, .. } = self.settings;
+        let dimension = self.features.dimension();
+        let mut rows = self.looks.rows();
+        rows.truncate((visual + usize::from(visual_bias)) * dimension);
+        let mean = self.features.mean().to_vec();
+        Newcomers { first: usize::from(bias) + latent, width, mean, rows, dimension }
+    }
 }
 
 /// What a batch needs room for.
@@ -251,15 +265,27 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-impl Model for Vbpr<'_> {
-    fn name(&self) -> &str {
-        "vbpr"
-    }
-
+impl Plan for VbprSettings {
     fn settings(&self) -> Map<String, Value> {
-        map(&self.settings)
+        map(self)
     }
 
+    fn build(
+        &self,
+        material: &Material<'_>,
+        history: &History,
+        seed: u64,
+    ) -> Result<Box<dyn Model>, Error> {
+        let features = Arc::clone(material.needed_features("vbpr")?);
+        Ok(Box::new(Vbpr::new(history, features, VbprSettings { seed, ..self.clone() })))
+    }
+
+    fn insight(&self, state: &State, _: &Material<'_>) -> Result<Option<Arc<dyn Insight>>, Error> {
+        Newcomers::restored(state)
+    }
+}
+
+impl Model for Vbpr {
     fn epoch(&mut self, history: &History, seed: u64, epoch: u32) -> Result<f64, Error> {
         let triples = triples(history, seed, epoch);
         let mut room = Room::default();
@@ -271,10 +297,10 @@ impl Model for Vbpr<'_> {
         Ok(loss / triples.len().max(1) as f64)
     }
 
-    fn factors(&self) -> Result<Factors, Error> {
+    fn learned(&self) -> Result<Learned, Error> {
         let VbprSettings { latent, visual, bias, visual_bias, .. } = self.settings;
         let (users, items) = (self.users.rows(), self.items.rows());
-        let looks = self.looks.project(self.features);
+        let looks = self.looks.project(&self.features);
         let cut = |rows: &[f32], width: usize, from: usize, to: usize| -> Vec<f32> {
             rows.chunks(width).flat_map(|row| &row[from..to]).copied().collect()
         };
@@ -291,36 +317,25 @@ impl Model for Vbpr<'_> {
             Part { name: "looks", width: visual, users: &t_u, items: &e_i },
             Part { name: "appeal", width: visual_bias.into(), users: &[], items: &v_i },
         ];
-        Ok(Factors::new(users, items, &parts))
+        let factors = Factors::new(users, items, &parts);
+        let newcomers = self.newcomers(factors.width());
+        Ok(Learned { factors, insight: Some(Arc::new(newcomers)) })
     }
 
-    fn newcomers(&self) -> Option<Newcomers> {
-        let VbprSettings { latent, bias, visual_bias, visual, .. } = self.settings;
-        let dimension = self.features.dimension();
-        let mut rows = self.looks.rows();
-        rows.truncate((visual + usize::from(visual_bias)) * dimension);
-        let mean = self.features.mean().to_vec();
-        Some(Newcomers { first: usize::from(bias) + latent, mean, rows, dimension })
-    }
-
-    fn state(&self) -> State {
+    fn state(&self) -> Result<State, Error> {
         let mut state = State::new();
         self.users.save("users", &mut state);
         self.items.save("items", &mut state);
         self.looks.save(&mut state);
-        // In two halves, each of which a float holds to the last bit.
-        let steps = vec![(self.adam.steps() & 0xfff) as f32, (self.adam.steps() >> 12) as f32];
-        state.insert("steps".to_owned(), Array::rows(1, steps));
-        state
+        state.insert("steps".to_owned(), halves(self.adam.steps()));
+        Ok(state)
     }
 
     fn restore(&mut self, state: &State) -> Result<(), Error> {
         self.users.load("users", state)?;
         self.items.load("items", state)?;
         self.looks.load(state)?;
-        let mut steps = [0.0; 2];
-        restore(state, "steps", &mut steps)?;
-        self.adam.resume(steps[0] as u32 | (steps[1] as u32) << 12);
+        self.adam.resume(whole(state, "steps")?);
         Ok(())
     }
 }
@@ -340,7 +355,11 @@ mod tests {
         )
     }
 
-    fn features(dimension: usize) -> Features {
+    fn features(dimension: usize) -> Arc<Features> {
+        Arc::new(features_of(dimension))
+    }
+
+    fn features_of(dimension: usize) -> Features {
         Features::new(Chance::new(5, "features", 0).normals(ITEMS * dimension, 0.5), dimension)
     }
 
@@ -358,7 +377,7 @@ mod tests {
     }
 
     /// What is to be minimised, of all parameters in a row: users, items, looks.
-    fn objective(all: &[f64], model: &Vbpr<'_>, batch: &[Triple]) -> f64 {
+    fn objective(all: &[f64], model: &Vbpr, batch: &[Triple]) -> f64 {
         let s = &model.settings;
         let (k, v, d) = (s.latent, s.visual, model.features.dimension());
         let (users, rest) = all.split_at(USERS * (k + v));
@@ -394,7 +413,8 @@ mod tests {
     fn gradients_equal_finite_differences() {
         for (dimension, start) in [(5, Start::Looks), (5, Start::Chance), (700, Start::Chance)] {
             let (history, features) = (history(), features(dimension));
-            let mut model = Vbpr::new(&history, &features, VbprSettings { start, ..settings() });
+            let mut model =
+                Vbpr::new(&history, Arc::clone(&features), VbprSettings { start, ..settings() });
             let batch = &triples(&history, 1, 0)[..7];
             // Away from where it starts, so that every part of the objective has a slope.
             for _ in 0..3 {
@@ -439,12 +459,12 @@ mod tests {
         let run = |threads: usize, epochs: std::ops::Range<u32>, state: Option<&State>| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {
-                let mut model = Vbpr::new(&history, &features, settings());
+                let mut model = Vbpr::new(&history, Arc::clone(&features), settings());
                 state.into_iter().for_each(|state| model.restore(state).unwrap());
                 for epoch in epochs {
                     model.epoch(&history, 1, epoch).unwrap();
                 }
-                (model.state(), model.factors().unwrap())
+                (model.state().unwrap(), model.learned().unwrap().factors)
             })
         };
         let whole = run(1, 0..4, None);
@@ -455,12 +475,13 @@ mod tests {
 
     #[test]
     fn a_new_item_gets_the_vector_that_its_picture_gives_an_old_one() {
-        let (history, features) = (history(), features(5).centred());
-        let model = Vbpr::new(&history, &features, settings());
-        let (factors, newcomers) = (model.factors().unwrap(), model.newcomers().unwrap());
+        let (history, features) = (history(), Arc::new(features_of(5).centred()));
+        let model = Vbpr::new(&history, Arc::clone(&features), settings());
+        let factors = model.learned().unwrap().factors;
+        let newcomers = model.newcomers(factors.width());
         // A centred feature is a feature that stands where it stands for a mean of nothing.
         let plain = Newcomers { mean: vec![0.0; 5], ..newcomers };
-        let vector = plain.vector(features.row(3), factors.width());
+        let vector = plain.vector(features.row(3));
         assert!(vector[..4].iter().all(|&x| x == 0.0));
         for (new, old) in vector[4..].iter().zip(&factors.item(3)[4..]) {
             assert!((new - old).abs() < 1e-5, "{new} {old}");

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """Golden numbers for the text encoders, from an implementation that shares nothing with ours.
 
-BERT, MPNet and ALBERT in plain PyTorch (padded batches and masks, where ours has neither) and word pieces in
-plain Python, written from the papers. Usage:
+BERT, MPNet and ALBERT in plain PyTorch (padded batches and masks, where ours has neither), and word pieces and
+SentencePiece's unigrams in plain Python, written from the papers. Usage:
 
     text.py                      seeded networks           -> fixtures/golden/text/{bert,mpnet,...}.json
     text.py NAME CHECKPOINT_DIR  a real one, e.g. all-minilm-l6-v2 -> fixtures/golden/text/NAME.json
@@ -13,6 +13,7 @@ each tensor's name (`seeded` here, `seeded` in src/encode/text/tests), so that n
 
 import json
 import math
+import re
 import struct
 import sys
 import unicodedata
@@ -86,9 +87,49 @@ def pieces(word, vocabulary):
     return found
 
 
-def tokenize(text, vocabulary, start, end, limit):
-    inner = [p for w in words(text) for p in pieces(w, vocabulary)][: limit - 2]
-    return [vocabulary[p] for p in [start] + inner + [end]]
+def word_pieces(text, vocabulary):
+    return [p for w in words(text) for p in pieces(w, vocabulary)]
+
+
+def framed(found, vocabulary, start, end, limit):
+    return [vocabulary[p] for p in [start] + found[: limit - 2] + [end]]
+
+
+def unigrams(text, scores):
+    """ALBERT's pieces: of all ways to cover a word, the one whose pieces' scores have the largest sum.
+
+    What no piece covers is unknown, at a price below that of any piece; neighbours of that sort are one.
+    """
+    bare = "".join(c for c in unicodedata.normalize("NFKD", text) if unicodedata.category(c) != "Mn").lower()
+    spaced = re.sub(" +", "▁", bare)
+    found = []
+    for word in re.findall("▁[^▁]*", spaced if spaced.startswith("▁") or not spaced else "▁" + spaced):
+        best = [(0.0, [])]
+        for end in range(1, len(word) + 1):
+            ways = [(best[at][0] + scores[word[at:end]], best[at][1] + [word[at:end]]) for at in range(end) if word[at:end] in scores]
+            if word[end - 1] not in scores:
+                ways.append((best[end - 1][0] + min(scores.values()) - 10, best[end - 1][1] + ["<unk>"]))
+            best.append(max(ways, key=lambda way: way[0]))
+        cover = best[-1][1]
+        found += [piece for n, piece in enumerate(cover) if not (n and piece == cover[n - 1] == "<unk>")]
+    return found
+
+
+def unigram_tokenizer(pieces, special):
+    """What `transformers` writes for an ALBERT, but for its table of rare characters."""
+    template = [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}, {"SpecialToken": {"id": "[SEP]", "type_id": 0}}]
+    flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
+    frame = {t: {"id": t, "ids": [special.index(t)], "tokens": [t]} for t in ("[CLS]", "[SEP]")}
+    return {
+        "version": "1.0", "truncation": None, "padding": None,
+        "added_tokens": [{"id": n, "content": t} | flags for n, t in enumerate(special)],
+        "normalizer": {"type": "Sequence", "normalizers": [
+            {"type": "NFKD"}, {"type": "StripAccents"}, {"type": "Lowercase"}, {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": " "}]},
+        "pre_tokenizer": {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": True},
+        "post_processor": {"type": "TemplateProcessing", "single": template, "pair": template, "special_tokens": frame},
+        "decoder": None,
+        "model": {"type": "Unigram", "unk_id": 1, "vocab": [[t, 0.0] for t in special] + [list(p) for p in pieces.items()], "byte_fallback": False},
+    }
 
 
 # -- networks ------------------------------------------------------------------------------------
@@ -233,6 +274,9 @@ def read_safetensors(path):
 
 SMALL = ["a", "b", "c", "d", "e", "f", "o", "r", "s", "t", "##a", "##b", "##c", "##d", "##e", "##f", "##o", "##r",
          "##s", "##t", "red", "boot", "##ed", "##boot", "dress", "shoe", "##s's", "-", ",", "'", "1", "##1", "裙"]
+# Scores as of a trained model: longer pieces cost more than one letter and less than their letters.
+UNIGRAMS = {piece: -(2.0 + 0.37 * n % 1.9 + 1.3 * len(piece) ** 0.5) for n, piece in enumerate(
+    ["▁", *"abcdefnorst1-,'", "▁red", "▁boot", "▁b", "ed", "oo", "boot", "▁dress", "ess", "▁shoe", "s's", "▁cat", "at", "11"])}
 SMALL_TEXTS = ["red boots", "Rèd bootéd, dress-shoe's 裙1", "", "boot", "cat", "red cab 11 bat " * 3,
                "zebra é bored", "dress " * 200]
 
@@ -242,14 +286,16 @@ def rounded(x):
 
 
 def small(name, changes, limit, texts=SMALL_TEXTS, layers=(0, 1), tail=None):
-    mpnet = changes["model_type"] == "mpnet"
+    mpnet, albert = (changes["model_type"] == name for name in ("mpnet", "albert"))
     special = ["<s>", "<pad>", "</s>", "[UNK]", "<mask>"] if mpnet else ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    vocabulary = {piece: n for n, piece in enumerate(special + SMALL)}
+    special = ["<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]"] if albert else special
+    vocabulary = {piece: n for n, piece in enumerate(special + list(UNIGRAMS if albert else SMALL))}
     config = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 48,
               "hidden_act": "gelu", "layer_norm_eps": 1e-5 if mpnet else 1e-12, "pad_token_id": 1 if mpnet else 0,
               "vocab_size": len(vocabulary), "max_position_embeddings": limit + (2 if mpnet else 0)} | changes
     start, end = ("<s>", "</s>") if mpnet else ("[CLS]", "[SEP]")
-    ids = [tokenize(t, vocabulary, start, end, limit) for t in texts]
+    cut = (lambda t: unigrams(t, UNIGRAMS)) if albert else lambda t: word_pieces(t, vocabulary)
+    ids = [framed(cut(t), vocabulary, start, end, limit) for t in texts]
     weights = {n: seeded(n, s) for n, s in shapes(config)}
     states, mask = network(config, weights.__getitem__, ids)
     pooled = {m: pool(states[-1], mask, m) for m in ("cls", "max", "mean", "mean_sqrt_len")}
@@ -264,6 +310,8 @@ def small(name, changes, limit, texts=SMALL_TEXTS, layers=(0, 1), tail=None):
         "states": [[rounded(state[n, : len(ids[n])]) for state in states] for n in layers],
         "pooled": {m: rounded(F.normalize(p)) for m, p in pooled.items()},
     }
+    if albert:
+        golden["tokenizer"] = unigram_tokenizer(UNIGRAMS, special)
     if mpnet:
         golden["buckets"] = [[d, bucket(d)] for d in range(-300, 301)]
     write(name, golden)
@@ -281,7 +329,7 @@ def real(name, directory):
     vocabulary = {piece: n for n, piece in enumerate(lines) if piece}
     start, end = ("<s>", "</s>") if config["model_type"] == "mpnet" else ("[CLS]", "[SEP]")
     weights = read_safetensors(directory / "model.safetensors")
-    ids = [tokenize(t, vocabulary, start, end, limit) for t in TITLES]
+    ids = [framed(word_pieces(t, vocabulary), vocabulary, start, end, limit) for t in TITLES]
     with torch.no_grad():
         states, mask = network(config, weights.__getitem__, ids)
     embeddings = F.normalize(pool(states[-1], mask, "mean"))
@@ -301,4 +349,6 @@ if __name__ == "__main__":
         sized = {"hidden_size": 384, "num_attention_heads": 12, "intermediate_size": 1536, "num_hidden_layers": 6}
         small("bert-minilm-size", {"model_type": "bert"} | sized, 256, SMALL_TEXTS[:4], layers=())
         sized = {"hidden_size": 768, "num_attention_heads": 12, "intermediate_size": 3072, "num_hidden_layers": 12}
+        shared = {"embedding_size": 128, "num_hidden_groups": 1, "inner_group_num": 1, "hidden_act": "gelu_new"}
+        small("albert-base-size", {"model_type": "albert"} | sized | shared, 512, SMALL_TEXTS[:4], layers=())
         small("mpnet-base-size", {"model_type": "mpnet"} | sized, 384, SMALL_TEXTS[:4], layers=())

@@ -18,5 +18,6 @@
 )]
 
 pub mod draw;
+pub mod planted;
 pub mod seed;
 pub mod shop;

@@ -12,6 +12,7 @@
 mod build;
 mod codes;
 mod curve;
+mod further;
 mod layout;
 mod search;
 mod seen;
@@ -24,6 +25,7 @@ mod writer;
 
 pub use build::{Builder, GraphOptions, OnProgress, Progress, Stage};
 pub use curve::CurvePoint;
+pub(crate) use further::Further;
 pub(crate) use layout::GraphLayout;
 pub use search::Graph;
 pub(crate) use verify::verify;

@@ -5,11 +5,13 @@ use std::cell::RefCell;
 use rayon::prelude::*;
 
 use super::curve::{self, CurvePoint};
+use super::further::Further;
 use super::layout::{GraphLayout, View};
 use super::walk::{Reach, Scratch, walk};
 use crate::error::QueryError;
 use crate::exact::Exact;
 use crate::neighbours::{Answer, Neighbours, SearchOptions};
+use crate::pages::{Finder, Pages};
 use crate::top::Top;
 use crate::vectors::Vectors;
 
@@ -25,8 +27,8 @@ thread_local! {
 /// The graph of a segment. Made by [`Segment::graph`](crate::Segment::graph).
 #[derive(Debug, Clone, Copy)]
 pub struct Graph<'a> {
-    vectors: Vectors<'a>,
-    view: View<'a>,
+    pub(super) vectors: Vectors<'a>,
+    pub(super) view: View<'a>,
 }
 
 impl<'a> Graph<'a> {
@@ -50,17 +52,9 @@ impl<'a> Graph<'a> {
     ) -> Result<Answer, QueryError> {
         self.vectors.check(query)?;
         let rows = self.vectors.len();
-        let matching = options.within.as_ref().map_or(rows, |within| within.count_below(rows));
-        let breadth = self.breadth(k, matching, options);
-        // Of the rows that a walk meets, so many match; a wider one meets enough that do.
-        if options.exact || matching <= breadth.saturating_mul(SCANNED_PER_EXPANDED) {
+        let matching = self.matching(options);
+        let Some(reach) = self.reach(k, matching, options) else {
             return Exact::new(self.vectors).search(query, k, options);
-        }
-        let reach = Reach {
-            breadth,
-            slack: curve::slack(self.error(), breadth),
-            doubt: curve::doubt(self.view.curve.map_or(0.0, |curve| curve.sketch_error)),
-            within: options.within.as_deref(),
         };
         let k = k.min(rows);
         let mut top = Top::new(k, options);
@@ -71,6 +65,44 @@ impl<'a> Graph<'a> {
             return Exact::new(self.vectors).search(query, k, options);
         }
         Ok(Answer { candidates, exact: false, looked_at })
+    }
+
+    /// How many rows may be found.
+    pub(super) fn matching(&self, options: &SearchOptions) -> usize {
+        let rows = self.vectors.len();
+        options.within.as_ref().map_or(rows, |within| within.count_below(rows))
+    }
+
+    /// How far to walk for the `k` best; or nothing, where a scan is as cheap.
+    pub(super) fn reach<'o>(
+        &self,
+        k: usize,
+        matching: usize,
+        options: &'o SearchOptions,
+    ) -> Option<Reach<'o>> {
+        // Of the rows that a walk meets, so many match; a wider one meets enough that do.
+        let breadth = self.breadth(k, matching, options);
+        if options.exact || matching <= breadth.saturating_mul(SCANNED_PER_EXPANDED) {
+            return None;
+        }
+        Some(Reach {
+            breadth,
+            slack: curve::slack(self.error(), breadth),
+            doubt: curve::doubt(self.view.curve.map_or(0.0, |curve| curve.sketch_error)),
+            floor: options.at_least.unwrap_or(f32::NEG_INFINITY),
+            within: options.within.as_deref(),
+        })
+    }
+
+    /// As [`pages`](Neighbours::pages), for as long as the segment is open.
+    pub(crate) fn hand_out(
+        &self,
+        query: &[f32],
+        options: &SearchOptions,
+    ) -> Result<Pages<'a>, QueryError> {
+        self.vectors.check(query)?;
+        let walk = Further::new(*self, query, options);
+        Ok(Pages::new(vec![Finder::Walk(Box::new(walk)).into()]))
     }
 
     /// The breadth that was asked for, at least half as much again as are wanted, and more where few rows
@@ -102,6 +134,10 @@ impl Neighbours for Graph<'_> {
             // A search within a search of the same thread, as work stealing may bring about.
             Err(_) => self.search_with(&mut Scratch::default(), query, k, options),
         })
+    }
+
+    fn pages(&self, query: &[f32], options: &SearchOptions) -> Result<Pages<'_>, QueryError> {
+        self.hand_out(query, options)
     }
 
     /// Where every row is to be looked at, the queries share each pass.

@@ -6,6 +6,8 @@
 //! compared so at once. Either way, all that is returned is exact. While one row is expanded, the next one's
 //! bytes are on their way: without that, a walk takes 1.6 times as long.
 
+use std::cmp::Ordering;
+
 use super::codes::dot;
 use super::layout::{Axes, View};
 use super::seen::Seen;
@@ -27,8 +29,12 @@ pub struct Scratch {
     seen: Seen,
     /// The best rows met, best first, by estimate.
     pool: Vec<Open>,
-    /// The rows expanded that may be among the best, best first, by sketch.
-    near: Vec<Sketched>,
+    /// The rows expanded that may be among the best, best first.
+    near: Vec<Near>,
+    /// Of a walk that may go on, what had no place in the pool: when it was met, and later.
+    passed: Vec<Open>,
+    dropped: Vec<Open>,
+    goes_on: bool,
     /// The query turned, and that in bytes, for axes and sketches.
     turned: Vec<f32>,
     code: Vec<i8>,
@@ -46,11 +52,14 @@ struct Open {
     expanded: bool,
 }
 
-/// A row that was expanded.
+/// A row that was expanded and may be among the best.
 #[derive(Debug, Clone, Copy)]
-struct Sketched {
-    similarity: f32,
-    row: u32,
+pub(super) struct Near {
+    /// By its sketch, if it has one, else exact.
+    pub(super) similarity: f32,
+    pub(super) row: u32,
+    /// Whether it was handed out, where a walk goes on.
+    pub(super) given: bool,
 }
 
 /// How far to walk.
@@ -63,6 +72,8 @@ pub(super) struct Reach<'a> {
     pub(super) slack: f32,
     /// How far its sketch may lie below it for it to be found.
     pub(super) doubt: f32,
+    /// What is less similar than this is not found.
+    pub(super) floor: f32,
     /// The rows that may be found; all are walked through.
     pub(super) within: Option<&'a RowSet>,
 }
@@ -77,20 +88,31 @@ pub(super) fn walk(
     top: &mut Top,
     scratch: &mut Scratch,
 ) -> usize {
+    scratch.begin(view, query, false);
+    let expanded = go_on(view, vectors, query, k, reach, scratch);
+    scratch.compare(view, vectors, query, k, reach, top);
+    expanded
+}
+
+/// Walks until the best `k` are found, from wherever the last walk in this room ended; returns how many rows
+/// it expanded.
+pub(super) fn go_on(
+    view: &View<'_>,
+    vectors: &Vectors<'_>,
+    query: &[f32],
+    k: usize,
+    reach: Reach<'_>,
+    scratch: &mut Scratch,
+) -> usize {
     let kernels = Kernels::best();
-    scratch.prepare(kernels, view, query);
-    scratch.seen.clear(view.rows);
-    scratch.seen.insert(view.entry);
-    scratch.near.clear();
-    scratch.pool.clear();
-    scratch.pool.push(Open { estimate: f32::INFINITY, row: view.entry, expanded: false });
-    let norm = scratch.table.length;
-    let (slack, doubt) = (reach.slack * norm, reach.doubt * norm);
+    let slack = reach.slack * scratch.table.length;
+    let doubt = scratch.doubt(view, reach);
     let sketched = view.sketches.is_some();
     let mut estimates = [0.0; NEIGHBOURS];
-    let (mut next, mut expanded) = (0, 0);
+    let mut next = scratch.first_open(0);
+    let mut expanded = 0;
     while let Some(open) = scratch.pool.get_mut(next) {
-        let worst = if sketched { kth(&scratch.near, k) } else { top.worst() };
+        let worst = kth(&scratch.near, k);
         if worst.is_some_and(|worst| open.estimate < worst - slack) {
             break;
         }
@@ -98,62 +120,111 @@ pub(super) fn walk(
         let row = open.row;
         expanded += 1;
         let block = view.block(row);
+        let similarity = match sketched {
+            true => scratch.asked.similarity(kernels, block.sketch, &scratch.code),
+            false => vectors.similarity(row, query),
+        };
+        let hopeful = scratch.goes_on || worst.is_none_or(|worst| similarity >= worst - doubt);
         let matches = || reach.within.is_none_or(|rows| rows.contains(row));
-        let similarity;
-        if sketched {
-            similarity = scratch.asked.similarity(kernels, block.sketch, &scratch.code);
-            let hopeful = worst.is_none_or(|worst| similarity >= worst - doubt);
-            if hopeful && top.may_keep(similarity + doubt) && matches() {
-                note(&mut scratch.near, Sketched { similarity, row });
-            }
-        } else {
-            similarity = vectors.similarity(row, query);
-            if top.may_keep(similarity) && matches() {
-                top.offer(Candidate { row, id: vectors.id(row as usize), similarity });
-            }
+        if hopeful && similarity + doubt >= reach.floor && matches() {
+            note(&mut scratch.near, Near { similarity, row, given: false });
         }
         kernels.estimates(&scratch.table, block.codes, block.factors, similarity, &mut estimates);
         next = scratch.meet(view.rows, block.links, &estimates, reach.breadth).min(next + 1);
-        while scratch.pool.get(next).is_some_and(|open| open.expanded) {
-            next += 1;
-        }
+        next = scratch.first_open(next);
         scratch.fetch(next, view, vectors);
     }
-    compare(&scratch.near, vectors, query, doubt, top);
     expanded
 }
 
 /// The similarity of the `k`-th best, once there are so many.
-fn kth(near: &[Sketched], k: usize) -> Option<f32> {
+fn kth(near: &[Near], k: usize) -> Option<f32> {
     near.get(k.checked_sub(1)?).map(|last| last.similarity)
 }
 
-/// Puts a row in its place.
-fn note(near: &mut Vec<Sketched>, row: Sketched) {
-    let at = near.partition_point(|other| other.similarity >= row.similarity);
-    near.insert(at, row);
-}
-
-/// Compares the rows that may be among the best as they are stored.
-fn compare(near: &[Sketched], vectors: &Vectors<'_>, query: &[f32], doubt: f32, top: &mut Top) {
-    /// Rows that are on their way while one is compared.
-    const AHEAD: usize = 2;
-    for sketched in near.iter().take(AHEAD) {
-        vectors.ahead(sketched.row as usize);
-    }
-    for (i, &Sketched { similarity, row }) in near.iter().enumerate() {
-        if top.worst().is_some_and(|worst| similarity < worst - doubt) {
-            break;
-        }
-        if let Some(later) = near.get(i + AHEAD) {
-            vectors.ahead(later.row as usize);
-        }
-        let similarity = vectors.similarity(row, query);
-        top.offer(Candidate { row, id: vectors.id(row as usize), similarity });
-    }
+/// Puts a row in its place; of equals, the first row first.
+fn note(near: &mut Vec<Near>, row: Near) {
+    let before = |other: &Near| {
+        other.similarity > row.similarity
+            || (other.similarity == row.similarity && other.row < row.row)
+    };
+    near.insert(near.partition_point(before), row);
 }
 
 impl Scratch {
+    /// Stands at the entry. A walk that `goes_on` keeps all that it meets.
+    pub(super) fn begin(&mut self, view: &View<'_>, query: &[f32], goes_on: bool) {
+        self.prepare(Kernels::best(), view, query);
+        self.goes_on = goes_on;
+        self.seen.clear(view.rows);
+        self.seen.insert(view.entry);
+        self.near.clear();
+        self.passed.clear();
+        self.dropped.clear();
+        self.pool.clear();
+        self.pool.push(Open { estimate: f32::INFINITY, row: view.entry, expanded: false });
+    }
+
+    /// What a wider walk keeps in mind is taken up again.
+    pub(super) fn widen(&mut self, breadth: usize) {
+        self.passed.sort_unstable_by(Open::order);
+        for open in self.passed.drain(..) {
+            if self.seen.insert(open.row) {
+                self.pool.push(open);
+            }
+        }
+        self.pool.append(&mut self.dropped);
+        self.pool.sort_unstable_by(Open::order);
+        let beyond = self.pool.split_off(breadth.min(self.pool.len()));
+        self.dropped.extend(beyond.into_iter().filter(|open| !open.expanded));
+    }
+
+    /// Offers `top` the rows that may be among the best `k` and were not given yet, as they are stored.
+    pub(super) fn compare(
+        &self,
+        view: &View<'_>,
+        vectors: &Vectors<'_>,
+        query: &[f32],
+        k: usize,
+        reach: Reach<'_>,
+        top: &mut Top,
+    ) {
+        /// Rows that are on their way while one is compared.
+        const AHEAD: usize = 2;
+        let doubt = self.doubt(view, reach);
+        let sketched = view.sketches.is_some();
+        let least = kth(&self.near, k).map_or(f32::NEG_INFINITY, |worst| worst - doubt);
+        let mut later = self.near.iter().filter(|near| sketched && !near.given);
+        let mut ask = || later.next().into_iter().for_each(|near| vectors.ahead(near.row as usize));
+        (0..AHEAD).for_each(|_| ask());
+        for &Near { similarity, row, .. } in self.near.iter().filter(|near| !near.given) {
+            if similarity < least || top.worst().is_some_and(|worst| similarity < worst - doubt) {
+                break;
+            }
+            ask();
+            let similarity = if sketched { vectors.similarity(row, query) } else { similarity };
+            top.offer(Candidate { row, id: vectors.id(row as usize), similarity });
+        }
+    }
+
+    /// How far a similarity may be wrong: not at all where it is exact.
+    fn doubt(&self, view: &View<'_>, reach: Reach<'_>) -> f32 {
+        view.sketches.map_or(0.0, |_| reach.doubt * self.table.length)
+    }
+
+    /// The rows that were found, best first.
+    pub(super) fn near(&mut self) -> &mut [Near] {
+        &mut self.near
+    }
+
+    #[inline]
+    fn first_open(&self, mut from: usize) -> usize {
+        while self.pool.get(from).is_some_and(|open| open.expanded) {
+            from += 1;
+        }
+        from
+    }
+
     /// Makes the table in which codes are looked up: the product of the query with each point of each slot.
     pub(super) fn prepare(&mut self, kernels: Kernels, view: &View<'_>, query: &[f32]) {
         let unit = self.see_on_axes(kernels, view.axes, query);
@@ -261,6 +332,9 @@ impl Scratch {
         for (i, estimate) in estimates.iter().enumerate() {
             good |= u32::from(*estimate > floor) << i;
         }
+        if self.goes_on {
+            self.pass(rows, links, estimates, !good);
+        }
         let mut best = usize::MAX;
         while good > 0 {
             let i = good.trailing_zeros() as usize;
@@ -268,19 +342,50 @@ impl Scratch {
             let (row, estimate) = (u32::from_le_bytes(links[i]), estimates[i]);
             let full = self.pool.len() >= breadth;
             if full && self.pool.last().is_some_and(|last| estimate <= last.estimate) {
+                if self.goes_on {
+                    self.pass(rows, links, estimates, 1 << i);
+                }
                 continue;
             }
             // Only here is a link followed, and checked: a damaged one leads nowhere.
             if row as usize >= rows || !self.seen.insert(row) {
                 continue;
             }
-            if full {
-                self.pool.pop();
+            if full
+                && let Some(last) = self.pool.pop()
+                && self.goes_on
+                && !last.expanded
+            {
+                self.dropped.push(last);
             }
             let at = self.pool.partition_point(|open| open.estimate > estimate);
             self.pool.insert(at, Open { estimate, row, expanded: false });
             best = best.min(at);
         }
         best
+    }
+
+    /// Remembers neighbours that had no place.
+    fn pass(
+        &mut self,
+        rows: usize,
+        links: &[[u8; 4]; NEIGHBOURS],
+        estimates: &[f32; NEIGHBOURS],
+        which: u32,
+    ) {
+        for (i, (link, &estimate)) in links.iter().zip(estimates).enumerate() {
+            let row = u32::from_le_bytes(*link);
+            // A damaged link leads nowhere, and a damaged estimate is none.
+            if which >> i & 1 == 1 && (row as usize) < rows && !estimate.is_nan() {
+                self.passed.push(Open { estimate, row, expanded: false });
+            }
+        }
+    }
+}
+
+impl Open {
+    /// The best first.
+    fn order(&self, other: &Self) -> Ordering {
+        other.estimate.total_cmp(&self.estimate).then(self.row.cmp(&other.row))
     }
 }

@@ -16,7 +16,8 @@ use memmap2::Mmap;
 use crate::error::{Error, Fault, QueryError};
 use crate::exact::Exact;
 use crate::graph::Graph;
-use crate::neighbours::Neighbours;
+use crate::neighbours::{Neighbours, SearchOptions};
+use crate::pages::Pages;
 use crate::vectors::Vectors;
 use format::Layout;
 
@@ -173,6 +174,18 @@ impl<B: AsRef<[u8]>> Segment<B> {
         match self.graph() {
             Some(graph) => Box::new(graph),
             None => Box::new(self.exact()),
+        }
+    }
+
+    /// As [`Neighbours::pages`] of [`neighbours`](Self::neighbours), for as long as the segment is open.
+    pub(crate) fn pages(
+        &self,
+        query: &[f32],
+        options: &SearchOptions,
+    ) -> Result<Pages<'_>, QueryError> {
+        match self.graph() {
+            Some(graph) => graph.hand_out(query, options),
+            None => self.exact().hand_out(query, options),
         }
     }
 

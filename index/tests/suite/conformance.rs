@@ -54,8 +54,43 @@ pub fn promises_by_id(neighbours: &dyn Neighbours, problem: &Problem, segment: &
             assert!(above.contains(middle), "the threshold itself passes");
         }
     }
+    hands_out_every_row_once(neighbours, problem, segment);
     same_alone_in_a_batch_and_on_many_threads(neighbours, problem);
     refuses_bad_queries(neighbours, problem);
+}
+
+/// Page after page: first what a search finds, then further, and in the end every row.
+fn hands_out_every_row_once(
+    neighbours: &dyn Neighbours,
+    problem: &Problem,
+    segment: &Segment<Vec<u8>>,
+) {
+    let options = SearchOptions::default();
+    for query in problem.queries() {
+        let mut pages = neighbours.pages(query, &options).unwrap();
+        let search = neighbours.search(query, problem.k, &options).unwrap();
+        let mut page = pages.more(problem.k);
+        assert_eq!(page.candidates, search.candidates, "first what a search finds");
+        assert_eq!(page.exact, search.exact || problem.k == 0);
+        let mut all: Vec<Candidate> = Vec::new();
+        for count in [1, 5, 60].into_iter().chain(std::iter::repeat(1_000)) {
+            assert!(page.candidates.is_sorted_by(|a, b| a.similarity >= b.similarity));
+            all.extend(&page.candidates);
+            page = pages.more(count);
+            if page.candidates.is_empty() {
+                break;
+            }
+        }
+        if page.exact {
+            let deep = neighbours.search(query, segment.len(), &options.clone().exact()).unwrap();
+            assert_eq!(all, deep.candidates, "the answer of a deeper search");
+        }
+        all.sort_by_key(|candidate| candidate.id);
+        assert!(all.iter().map(|candidate| candidate.id).eq(segment.ids()), "every row, once");
+        let mut exact = vec![0.0; segment.len()];
+        segment.scan(query, &mut exact).unwrap();
+        assert!(all.iter().map(|candidate| candidate.similarity).eq(exact));
+    }
 }
 
 fn same_alone_in_a_batch_and_on_many_threads(neighbours: &dyn Neighbours, problem: &Problem) {
@@ -78,7 +113,8 @@ fn refuses_bad_queries(neighbours: &dyn Neighbours, problem: &Problem) {
     let long = vec![0.5; problem.dimension + 1];
     let dimension = QueryError::Dimension { expected: problem.dimension, found: long.len() };
     assert_eq!(neighbours.search(&long, 1, &options), Err(dimension.clone()));
-    assert_eq!(neighbours.search_batch(&[&long], 1, &options), Err(dimension));
+    assert_eq!(neighbours.search_batch(&[&long], 1, &options), Err(dimension.clone()));
+    assert_eq!(neighbours.pages(&long, &options).unwrap_err(), dimension);
     for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         let mut query = vec![0.0; problem.dimension];
         query[problem.dimension - 1] = bad;

@@ -37,14 +37,14 @@ pub fn with_graph(problem: &Problem, precision: Precision, options: &GraphOption
     std::fs::read(path).unwrap()
 }
 
-fn segment(problem: &Problem, options: &GraphOptions) -> Segment<Vec<u8>> {
+pub fn segment(problem: &Problem, options: &GraphOptions) -> Segment<Vec<u8>> {
     let segment = Segment::from_bytes(with_graph(problem, Precision::F16, options)).unwrap();
     segment.verify().unwrap();
     segment
 }
 
 /// Vectors near the rows, none of which is one.
-fn queries(problem: &Problem, count: usize) -> Vec<Vec<f32>> {
+pub fn queries(problem: &Problem, count: usize) -> Vec<Vec<f32>> {
     let rows: Vec<&[f32]> = problem.components.chunks(problem.dimension).collect();
     let between = |i: usize| {
         let (one, other) = (rows[i * 31 % rows.len()], rows[i * 57 % rows.len()]);

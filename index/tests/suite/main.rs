@@ -2,6 +2,7 @@
 
 mod conformance;
 mod damage;
+mod further;
 mod graph;
 mod naive;
 mod shelf;

@@ -3,7 +3,7 @@
 /// `e^x` within three units in the last place; what is below -87 counts as -87 (some 1.6e-38), what is
 /// above 88 as 88. NaN stays NaN.
 #[inline(always)]
-pub(super) fn exp(x: f32) -> f32 {
+pub(crate) fn exp(x: f32) -> f32 {
     // Added to a number and taken off again, this rounds it to a whole one, which then stands in the
     // lowest bits of the sum.
     const ROUNDER: f32 = 1.5 * (1 << 23) as f32;

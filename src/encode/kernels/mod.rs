@@ -25,6 +25,7 @@ pub(super) mod winograd;
 use std::sync::LazyLock;
 
 pub(super) use depthwise::{Line, depthwise};
+pub(crate) use exp::exp;
 pub(super) use gelu::{gelu, gelu_tanh};
 pub(super) use norm::add_norm;
 pub(super) use product::{Base, Ending, Grid, Steps, multiply_grid};

@@ -27,6 +27,7 @@ pub(super) struct Fused {
     norm: Norm,
     widening: Option<Panels>,
     layers: Vec<FusedLayer>,
+    order: Vec<usize>,
     /// One row a bucket of distances, one column a head.
     distance_bias: Option<Vec<f32>>,
 }
@@ -61,9 +62,10 @@ struct Scratch {
 impl Fused {
     /// Takes the network over; each layer's tensors are freed as soon as they are laid out.
     pub fn new(network: Transformer, isa: Isa) -> Result<Self> {
-        let Transformer { shape, words, positions, norm, widening, layers, distance_bias } =
+        let Transformer { shape, words, positions, norm, widening, layers, order, distance_bias } =
             network;
         Ok(Fused {
+            order,
             isa,
             shape,
             words,
@@ -89,9 +91,8 @@ impl Fused {
             x = wider;
         }
         let mut scratch = Scratch::default();
-        for layer in 0..self.shape.layers {
-            let layer = &self.layers[self.shape.layer(layer)];
-            self.apply(layer, &mut x, runs, &biases, &mut scratch);
+        for &layer in &self.order {
+            self.apply(&self.layers[layer], &mut x, runs, &biases, &mut scratch);
         }
         Tensor::from_vec(x, (ids.len(), self.shape.hidden), device)
     }

@@ -81,12 +81,11 @@ impl Shape {
         }
     }
 
-    /// Which of the distinct layers comes as number `layer`.
-    pub fn layer(&self, layer: usize) -> usize {
-        match self.family {
-            Family::Albert { groups, .. } => layer * groups / self.layers,
-            Family::Bert | Family::MpNet { .. } => layer,
-        }
+    /// Which of the distinct layers a token passes, one after the other.
+    pub fn order(&self) -> Vec<usize> {
+        // In floating point, as the reference does.
+        let layers_a_group = self.layers as f64 / self.distinct().max(1) as f64;
+        (0..self.layers).map(|layer| (layer as f64 / layers_a_group) as usize).collect()
     }
 }
 
@@ -113,6 +112,8 @@ pub(super) struct Transformer {
     pub widening: Option<Linear>,
     /// The distinct ones.
     pub layers: Vec<Layer>,
+    /// Which of them come, one after the other.
+    pub order: Vec<usize>,
     /// One row a bucket of distances, one column a head.
     pub distance_bias: Option<Tensor>,
 }
@@ -167,6 +168,7 @@ impl Transformer {
             layers: (0..shape.distinct())
                 .map(|layer| Layer::load(&encoder.at(&place(layer)), &shape))
                 .collect::<std::result::Result<_, _>>()?,
+            order: shape.order(),
             words,
             positions,
             distance_bias,
@@ -185,9 +187,8 @@ impl Transformer {
         if let Some(widening) = &self.widening {
             x = widening.forward(&x)?;
         }
-        for layer in 0..self.shape.layers {
-            let layer = &self.layers[self.shape.layer(layer)];
-            x = layer.forward(&x, runs, &biases, &self.shape)?;
+        for &layer in &self.order {
+            x = self.layers[layer].forward(&x, runs, &biases, &self.shape)?;
         }
         Ok(x)
     }

@@ -1,10 +1,12 @@
 //! Gradients against finite differences of the objective, repeatability, and what it learns.
 
+use image::RgbImage;
+
 use super::*;
 use crate::taste::Ranker;
 
 /// Red pictures for even items, blue ones for odd; the last has none.
-fn gallery(items: usize) -> Gallery {
+fn gallery(items: usize) -> Arc<Gallery> {
     let picture = |item: usize| {
         let mut chance = Chance::new(5, "picture", item as u64);
         let planes = (0..3).flat_map(|channel| {
@@ -13,7 +15,8 @@ fn gallery(items: usize) -> Gallery {
         });
         planes.map(|value: f32| (value + 40.0 * chance.unit()) as u8).collect()
     };
-    Gallery::new(16, (0..items).map(|item| (item + 1 < items).then(|| picture(item))).collect())
+    let pictures = (0..items).map(|item| (item + 1 < items).then(|| picture(item)));
+    Arc::new(Gallery::new(16, pictures.collect()))
 }
 
 fn settings() -> DvbprSettings {
@@ -45,7 +48,7 @@ fn gradients_are_those_of_the_objective() {
     });
     let items = [1, 2, 4];
     let phi = Chance::new(1, "phi", 0).normals(items.len() * 4, 0.5);
-    let mut model = Dvbpr::new(2, &gallery, settings()).unwrap();
+    let mut model = Dvbpr::new(2, Arc::clone(&gallery), settings()).unwrap();
     let mut found = vec![0.0; phi.len()];
     let loss = model.differentiate(&triples, &items, &phi, &mut found);
     let users: Vec<(u32, Vec<f32>)> =
@@ -110,10 +113,10 @@ fn any_number_of_threads_and_any_interruption_come_to_the_same_bits() {
     let on = |threads: usize, epochs: std::ops::Range<u32>, state: Option<State>| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
-            let mut model = Dvbpr::new(24, &gallery, settings()).unwrap();
+            let mut model = Dvbpr::new(24, Arc::clone(&gallery), settings()).unwrap();
             state.iter().for_each(|state| model.restore(state).unwrap());
             epochs.for_each(|epoch| assert!(model.epoch(&history(19), 1, epoch).unwrap() > 0.0));
-            (model.state(), model.factors().unwrap())
+            (model.state().unwrap(), model.learned().unwrap().factors)
         })
     };
     let (_, whole) = on(1, 0..4, None);
@@ -127,11 +130,11 @@ fn it_learns_what_only_pictures_show_and_scores_new_ones() {
     let gallery = gallery(19);
     // Without anything but the pictures.
     let settings = DvbprSettings { latent: 0, bias: false, dropout: 0.0, ..settings() };
-    let mut model = Dvbpr::new(24, &gallery, settings).unwrap();
+    let mut model = Dvbpr::new(24, Arc::clone(&gallery), settings).unwrap();
     let losses: Vec<f64> =
         (0..15).map(|epoch| model.epoch(&history(19), 1, epoch).unwrap()).collect();
     assert!(losses[14] < 0.6 * losses[0], "{losses:?}");
-    let factors = model.factors().unwrap();
+    let Learned { factors, insight } = model.learned().unwrap();
     assert_eq!(factors.item(18), [0.0; 4], "it has no picture");
     let mut scores = vec![0.0; 19];
     factors.ranker().score(&[0], &mut scores);
@@ -140,7 +143,9 @@ fn it_learns_what_only_pictures_show_and_scores_new_ones() {
     assert!(worst > best, "{scores:?}");
     // A picture that nobody has seen, from itself alone.
     let score = |rgb| {
-        let look = model.look(&RgbImage::from_pixel(30, 20, image::Rgb(rgb))).unwrap();
+        let picture = || Ok(Some(RgbImage::from_pixel(30, 20, image::Rgb(rgb))));
+        let looks = Looks { feature: None, picture: &picture };
+        let look = insight.as_ref().unwrap().item(&looks).unwrap().unwrap();
         factors.user(0).iter().zip(look).map(|(t, phi)| t * phi).sum::<f32>()
     };
     assert!(score([215, 50, 50]) > score([50, 215, 215]));
@@ -149,11 +154,11 @@ fn it_learns_what_only_pictures_show_and_scores_new_ones() {
 #[test]
 fn another_models_checkpoint_is_refused() {
     let gallery = gallery(7);
-    let state = Dvbpr::new(24, &gallery, settings()).unwrap().state();
+    let state = Dvbpr::new(24, Arc::clone(&gallery), settings()).unwrap().state().unwrap();
     let wider = DvbprSettings { thin: 16, ..settings() };
-    assert!(Dvbpr::new(24, &gallery, wider).unwrap().restore(&state).is_err());
+    assert!(Dvbpr::new(24, Arc::clone(&gallery), wider).unwrap().restore(&state).is_err());
     let mut torn = state.clone();
     torn.remove("conv1.weight.m");
-    assert!(Dvbpr::new(24, &gallery, settings()).unwrap().restore(&torn).is_err());
-    assert!(Dvbpr::new(24, &gallery, settings()).unwrap().restore(&state).is_ok());
+    assert!(Dvbpr::new(24, Arc::clone(&gallery), settings()).unwrap().restore(&torn).is_err());
+    assert!(Dvbpr::new(24, Arc::clone(&gallery), settings()).unwrap().restore(&state).is_ok());
 }

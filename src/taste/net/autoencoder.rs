@@ -14,6 +14,7 @@ use super::network::{Network, Pass};
 use super::{Activation, adam::Adam};
 use crate::encode::image::{Geometry, Padding};
 use crate::taste::chance::Chance;
+use crate::taste::model::State;
 
 /// The rule by which each layer halves, or doubles, the sides.
 const HALVING: Geometry = Geometry { kernel: 3, stride: 2, padding: Padding::Same };
@@ -57,6 +58,17 @@ impl Autoencoder {
     /// All parameters.
     pub fn parameters(&self) -> impl Iterator<Item = (String, candle_core::Var)> {
         self.encoder.parameters().chain(self.decoder.parameters())
+    }
+
+    /// The parameters' values.
+    pub fn state(&self) -> Result<State> {
+        Ok(self.encoder.state()?.into_iter().chain(self.decoder.state()?).collect())
+    }
+
+    /// Takes up values that [`Autoencoder::state`] told.
+    pub fn restore(&self, state: &State) -> Result<()> {
+        self.encoder.restore(state)?;
+        self.decoder.restore(state)
     }
 
     /// One step on a batch of pictures; returns the loss as it was before.

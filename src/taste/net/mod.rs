@@ -31,7 +31,7 @@ mod sums;
 #[cfg(test)]
 mod tests;
 mod unfold;
-mod values;
+pub(super) mod values;
 
 pub use adam::{Adam, AdamSettings, Decay};
 pub use alexnet::alexnet;

@@ -6,7 +6,10 @@ use candle_core::{CpuStorage, Layout, Result, Shape, Storage, Tensor, bail};
 const LANES: usize = 16;
 
 /// The elements of a contiguous `f32` tensor on the CPU.
-pub(super) fn elements<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
+pub(in crate::taste) fn elements<'a>(
+    storage: &'a CpuStorage,
+    layout: &Layout,
+) -> Result<&'a [f32]> {
     match layout.contiguous_offsets() {
         Some((start, end)) => Ok(&storage.as_slice::<f32>()?[start..end]),
         None => bail!("expected a contiguous tensor"),
@@ -14,7 +17,7 @@ pub(super) fn elements<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&
 }
 
 /// Calls `f` with the elements of some tensors, row after row.
-pub(super) fn with<const N: usize, T>(
+pub(in crate::taste) fn with<const N: usize, T>(
     tensors: [&Tensor; N],
     f: impl FnOnce([&[f32]; N]) -> T,
 ) -> Result<T> {
@@ -37,19 +40,19 @@ pub(super) fn with<const N: usize, T>(
 }
 
 /// Values as candle's operations return them.
-pub(super) fn stored(values: Vec<f32>, shape: impl Into<Shape>) -> (CpuStorage, Shape) {
+pub(in crate::taste) fn stored(values: Vec<f32>, shape: impl Into<Shape>) -> (CpuStorage, Shape) {
     (CpuStorage::F32(values), shape.into())
 }
 
 /// Values as a tensor without history.
-pub(super) fn tensor(values: Vec<f32>, shape: impl Into<Shape>) -> Result<Tensor> {
+pub(in crate::taste) fn tensor(values: Vec<f32>, shape: impl Into<Shape>) -> Result<Tensor> {
     Tensor::from_vec(values, shape.into(), &candle_core::Device::Cpu)
 }
 
 /// The sum of `f` over pairs of values, in lanes that are added up at the end: quick, always in the
 /// same order, and more exact than one running sum.
 #[inline(always)]
-pub(super) fn sum_of(a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
+pub(in crate::taste) fn sum_of(a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
     let mut sums = [0.0; LANES];
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
     for (a, b) in a.iter().zip(b) {
@@ -64,6 +67,6 @@ pub(super) fn sum_of(a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
 }
 
 /// The sum of values.
-pub(super) fn sum(values: &[f32]) -> f32 {
+pub(in crate::taste) fn sum(values: &[f32]) -> f32 {
     sum_of(values, values, |value, _| value)
 }

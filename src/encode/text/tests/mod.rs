@@ -16,6 +16,8 @@ use serde_json::{Value, json};
 pub(in crate::encode) struct Golden {
     config: Value,
     limit: usize,
+    /// As `tokenizer.json` has it, for those whose `vocab.txt` would not do.
+    tokenizer: Option<Value>,
     vocabulary: Vec<String>,
     texts: Vec<String>,
     ids: Vec<Vec<u32>>,
@@ -153,9 +155,26 @@ pub(in crate::encode) fn write_checkpoint(golden: &Golden, pooling: &[&str]) -> 
                     "mask_token": {"content": "<mask>", "lstrip": true}}),
         );
     }
-    std::fs::write(dir.join("vocab.txt"), golden.vocabulary.join("\n") + "\n").unwrap();
+    match &golden.tokenizer {
+        Some(tokenizer) => write_json(&dir.join("tokenizer.json"), tokenizer),
+        None => {
+            let vocabulary = golden.vocabulary.join("\n") + "\n";
+            std::fs::write(dir.join("vocab.txt"), vocabulary).unwrap();
+        }
+    }
     save(&tensors(&golden.config), &dir.join("model.safetensors"));
     folder
+}
+
+/// One whose weights are damaged: its vectors are no numbers.
+pub(in crate::encode) fn write_broken_checkpoint() -> tempfile::TempDir {
+    let golden = golden("bert");
+    let checkpoint = write_checkpoint(&golden, &["mean_tokens"]);
+    let mut tensors = tensors(&golden.config);
+    let norm = tensors.get_mut("encoder.layer.2.output.LayerNorm.weight").unwrap();
+    *norm = (&*norm * f64::NAN).unwrap();
+    save(&tensors, &checkpoint.path().join("model.safetensors"));
+    checkpoint
 }
 
 fn save(tensors: &HashMap<String, Tensor>, path: &Path) {

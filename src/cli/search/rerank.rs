@@ -1,0 +1,75 @@
+//! The hits of a search in the order of somebody's taste: its options, and the columns that it adds.
+
+use std::error::Error;
+
+use lookalike::taste::{Reranking, Served};
+use lookalike::{Collection, Hits, Query};
+
+use crate::cli::recommend::VisitorArgs;
+use crate::cli::{Common, remark};
+
+/// Whose taste, and by which models.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Taste")]
+pub struct Taste {
+    #[command(flatten)]
+    visitor: VisitorArgs,
+    /// A model that `lookalike train` trained; of several, each counts for its weight, 1 unless said otherwise
+    #[arg(long, value_name = "MODEL[:WEIGHT]", env = "LOOKALIKE_RERANK", value_delimiter = ',', value_parser = weighed)]
+    rerank: Vec<(String, f32)>,
+    /// How much the models count beside the search: from 0, not at all, to 1, alone
+    #[arg(long, value_name = "SHARE", default_value_t = 0.5, env = "LOOKALIKE_BLEND")]
+    blend: f32,
+    /// Put so many of the search's best into order
+    #[arg(long, value_name = "N", default_value_t = 200, env = "LOOKALIKE_CANDIDATES")]
+    candidates: usize,
+}
+
+/// `MODEL` or `MODEL:WEIGHT`.
+fn weighed(text: &str) -> Result<(String, f32), String> {
+    let Some((model, weight)) = text.rsplit_once(':') else { return Ok((text.to_owned(), 1.0)) };
+    match weight.parse::<f32>() {
+        Ok(weight) if weight.is_finite() => Ok((model.to_owned(), weight)),
+        _ => Err("a model, and behind a colon its weight: vbpr:0.6".to_owned()),
+    }
+}
+
+impl Taste {
+    /// Whether hits are to be put into somebody's order.
+    pub fn is_asked(&self) -> Result<bool, Box<dyn Error>> {
+        match (self.visitor.is_nobody(), self.rerank.is_empty()) {
+            (true, true) => Ok(false),
+            (false, false) => Ok(true),
+            (false, true) => Err("say by which model: --rerank MODEL".into()),
+            (true, false) => Err("say for whom: --user USER, or --liked KEY".into()),
+        }
+    }
+
+    /// Answers a query in the order of the visitor's taste.
+    pub fn search(
+        &self,
+        collection: &Collection,
+        query: &Query,
+        common: &Common,
+    ) -> Result<Hits, Box<dyn Error>> {
+        let visitor = self.visitor.visitor(collection)?;
+        let models = self
+            .rerank
+            .iter()
+            .map(|(name, weight)| Ok((Served::open(collection, name)?, *weight)))
+            .collect::<Result<Vec<_>, lookalike::taste::Error>>()?;
+        let mut reranking = Reranking::new().blend(self.blend).candidates(self.candidates);
+        for (model, weight) in &models {
+            reranking = reranking.by(model, *weight);
+        }
+        let reranked = reranking.search(collection, query, &visitor)?;
+        if !common.quiet && !reranked.strangers.is_empty() {
+            let so = match reranked.personal {
+                true => "the others decide",
+                false => "the hits stand as the search found them",
+            };
+            remark!("this visitor is not known to {}: {so}", reranked.strangers.join(", "));
+        }
+        Ok(reranked.hits)
+    }
+}

@@ -1,0 +1,351 @@
+//! How the rating model learns: each epoch first pictures, then ratings.
+//!
+//! ```text
+//! phase I   a (1 - SSIM) + b MSE(picture)               encoder and decoder
+//! phase II  MSE(rating) + c MSE(review)                 encoder, tower, review branch, users and items
+//! ```
+//!
+//! Users and items are updated sparsely: half a million rows cost nothing where a batch names a few hundred. A picture
+//! that several ratings of a batch are about is encoded once.
+
+use std::sync::Arc;
+
+use candle_core::{Device, Tensor, Var};
+use serde::{Deserialize, Serialize};
+
+use super::network::{RatingNetwork, Sizes};
+use super::ratings::Rated;
+use super::structure::structure;
+use crate::taste::Error;
+use crate::taste::adam::{Adam as LazyAdam, Table};
+use crate::taste::chance::Chance;
+use crate::taste::features::Features;
+use crate::taste::gallery::{Gallery, Scale};
+use crate::taste::model::{State, halves, whole};
+use crate::taste::net::{Adam, AdamSettings};
+
+/// Rows and columns of the pictures.
+pub const SIDE: usize = 40;
+
+/// What can be chosen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RatingSettings {
+    /// Values of a user, and of an item.
+    pub embedding: usize,
+    /// Whether reviews are learned from.
+    pub reviews: bool,
+    /// What structure counts for in pictures.
+    pub structure: f32,
+    /// What the squared error counts for in pictures.
+    pub pixels: f32,
+    /// What the squared error of a review's vector counts for, that of a rating being 1. Vectors have length
+    /// √d here, so that their values are about one.
+    pub review: f32,
+    /// Ratings, and pictures, a step.
+    pub batch: usize,
+    /// Adam's step size for the networks.
+    pub rate: f32,
+    /// Adam's step size for users and items.
+    pub rate_tables: f32,
+    /// What keeps users' and items' values small.
+    pub lambda: f32,
+    /// Where chance starts from.
+    pub seed: u64,
+}
+
+impl Default for RatingSettings {
+    fn default() -> Self {
+        RatingSettings {
+            embedding: 16,
+            reviews: true,
+            structure: 1.0,
+            pixels: 1.0,
+            review: 0.5,
+            batch: 256,
+            rate: 1e-3,
+            rate_tables: 1e-3,
+            lambda: 0.01,
+            seed: 1,
+        }
+    }
+}
+
+/// The mean losses of an epoch, each batch's before it was learned from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Losses {
+    /// 1 - SSIM.
+    pub structure: f64,
+    /// The squared error of pictures.
+    pub pixels: f64,
+    /// The squared error of ratings.
+    pub rating: f64,
+    /// The squared error of reviews' vectors; 0 without any.
+    pub review: f64,
+}
+
+/// The model.
+pub struct Rating {
+    settings: RatingSettings,
+    gallery: Arc<Gallery>,
+    /// Of the reviews, by number.
+    reviews: Option<Arc<Features>>,
+    network: RatingNetwork,
+    /// Of phase I and of phase II.
+    adams: [Adam; 2],
+    lazy: LazyAdam,
+    users: Table,
+    items: Table,
+}
+
+fn failed(error: candle_core::Error) -> Error {
+    Error::Network(error.to_string())
+}
+
+/// Some pairs' pictures: each once, and which of them is whose.
+struct Seen {
+    pictures: Vec<u32>,
+    places: Vec<u32>,
+}
+
+impl Seen {
+    fn of(items: impl Iterator<Item = u32> + Clone) -> Self {
+        let mut pictures: Vec<u32> = items.clone().collect();
+        pictures.sort_unstable();
+        pictures.dedup();
+        let place = |item| pictures.partition_point(|&other| other < item) as u32;
+        Seen { places: items.map(place).collect(), pictures }
+    }
+}
+
+impl Rating {
+    /// A model of so many users that knows nothing yet of a gallery's items.
+    ///
+    /// # Panics
+    /// Where the gallery's pictures are not of [`SIDE`] rows and columns.
+    pub fn new(
+        users: usize,
+        gallery: Arc<Gallery>,
+        reviews: Option<Arc<Features>>,
+        settings: RatingSettings,
+    ) -> Result<Self, Error> {
+        assert_eq!(gallery.side(), SIDE, "pictures of another size");
+        let reviews = reviews.filter(|_| settings.reviews);
+        let review = reviews.as_ref().map_or(0, |reviews| reviews.dimension());
+        let sizes = Sizes { embedding: settings.embedding, review, ..Sizes::default() };
+        let network = RatingNetwork::new(sizes, settings.seed).map_err(failed)?;
+        let steps = AdamSettings { rate: settings.rate, ..AdamSettings::default() };
+        let drawn = |name, rows: usize| {
+            let values =
+                Chance::new(settings.seed, name, 0).normals(rows * settings.embedding, 0.05);
+            Table::new(settings.embedding, values, rows)
+        };
+        Ok(Rating {
+            adams: [true, false].map(|pictures| Adam::new(network.of_phase(pictures), steps)),
+            lazy: LazyAdam::new(settings.rate_tables),
+            users: drawn("rating users", users),
+            items: drawn("rating items", gallery.len()),
+            network,
+            gallery,
+            reviews,
+            settings,
+        })
+    }
+
+    /// The networks, as far as they have learned.
+    pub fn network(&self) -> &RatingNetwork {
+        &self.network
+    }
+
+    /// Some items' pictures.
+    fn pictures(&self, items: &[u32]) -> candle_core::Result<Tensor> {
+        let pixels = self.gallery.batch(items, Scale::Unit);
+        Tensor::from_vec(pixels, (items.len(), 3, SIDE, SIDE), &Device::Cpu)
+    }
+
+    /// Users and items side by side.
+    fn rows(&self, pairs: impl Iterator<Item = (u32, u32)>) -> candle_core::Result<Tensor> {
+        let mut rows = Vec::new();
+        for (user, item) in pairs {
+            rows.extend_from_slice(self.users.row(user));
+            rows.extend_from_slice(self.items.row(item));
+        }
+        let width = 2 * self.settings.embedding;
+        Tensor::from_vec(rows.clone(), (rows.len() / width, width), &Device::Cpu)
+    }
+
+    /// The maps of some pairs' pictures, a map a pair.
+    fn maps(&self, seen: &Seen, learns: bool) -> candle_core::Result<[Tensor; 2]> {
+        let [near, far] = self.network.encode(&self.pictures(&seen.pictures)?, learns)?;
+        if seen.pictures.len() == seen.places.len() && seen.places.is_sorted() {
+            return Ok([near, far]);
+        }
+        let places = Tensor::new(seen.places.as_slice(), &Device::Cpu)?;
+        Ok([near.index_select(&places, 0)?, far.index_select(&places, 0)?])
+    }
+
+    /// Learns once from the pictures and from some ratings.
+    pub fn learn(&mut self, ratings: &[Rated], seed: u64, epoch: u32) -> Result<Losses, Error> {
+        let (structure, pixels) = self.learn_pictures(seed, epoch).map_err(failed)?;
+        let (rating, review) = self.learn_ratings(ratings, seed, epoch).map_err(failed)?;
+        Ok(Losses { structure, pixels, rating, review })
+    }
+
+    /// Phase I.
+    pub fn learn_pictures(&mut self, seed: u64, epoch: u32) -> candle_core::Result<(f64, f64)> {
+        let mut items = self.gallery.items();
+        Chance::new(seed, "pictures", epoch.into()).shuffle(&mut items);
+        let mut sums = (0.0, 0.0);
+        for some in items.chunks(self.settings.batch.max(1)) {
+            let pictures = self.pictures(some)?;
+            let [_, map] = self.network.encode(&pictures, true)?;
+            let made = self.network.decode(&map, true)?;
+            let kept = structure(&pictures, &made)?.mean_all()?;
+            let error = (&made - &pictures)?.sqr()?.mean_all()?;
+            let loss = (((1.0 - &kept)? * f64::from(self.settings.structure))?
+                + (&error * f64::from(self.settings.pixels))?)?;
+            self.adams[0].step(&mut loss.backward()?)?;
+            sums.0 += (1.0 - f64::from(kept.to_scalar::<f32>()?)) * some.len() as f64;
+            sums.1 += f64::from(error.to_scalar::<f32>()?) * some.len() as f64;
+        }
+        let count = items.len().max(1) as f64;
+        Ok((sums.0 / count, sums.1 / count))
+    }
+
+    /// Phase II.
+    pub fn learn_ratings(
+        &mut self,
+        ratings: &[Rated],
+        seed: u64,
+        epoch: u32,
+    ) -> candle_core::Result<(f64, f64)> {
+        let mut order: Vec<u32> = (0..ratings.len() as u32).collect();
+        Chance::new(seed, "ratings", epoch.into()).shuffle(&mut order);
+        let (mut rating, mut review) = (0.0, (0.0, 0.0));
+        for batch in order.chunks(self.settings.batch.max(1)) {
+            let mut batch: Vec<Rated> = batch.iter().map(|&n| ratings[n as usize]).collect();
+            // By item, so that a picture's ratings stand together.
+            batch.sort_by_key(|rated| (rated.item, rated.user));
+            let (first, second, reviewed) = self.step(&batch)?;
+            rating += first * batch.len() as f64;
+            review.0 += second * reviewed as f64;
+            review.1 += reviewed as f64;
+        }
+        Ok((rating / ratings.len().max(1) as f64, review.0 / f64::max(review.1, 1.0)))
+    }
+
+    /// One step on some ratings; returns the losses as they were before, and how many reviews there were.
+    fn step(&mut self, batch: &[Rated]) -> candle_core::Result<(f64, f64, usize)> {
+        let pairs = self.rows(batch.iter().map(|rated| (rated.user, rated.item)))?;
+        let pairs = Var::from_tensor(&pairs)?;
+        let maps = self.maps(&Seen::of(batch.iter().map(|rated| rated.item)), true)?;
+        let judged = self.network.judge(&pairs, &maps, true)?;
+        let truth: Vec<f32> = batch.iter().map(|rated| rated.value).collect();
+        let truth = Tensor::from_vec(truth, batch.len(), &Device::Cpu)?;
+        let error = (&judged.ratings - truth)?.sqr()?.mean_all()?;
+        let mut loss = error.clone();
+        let mut reviews = (0.0, 0);
+        if let Some((places, vectors)) = self.reviewed(batch)? {
+            let told = self.network.review(&judged.last.index_select(&places, 0)?, true)?;
+            let error = (told - &vectors)?.sqr()?.mean_all()?;
+            reviews = (f64::from(error.to_scalar::<f32>()?), vectors.dim(0)?);
+            loss = (loss + (error * f64::from(self.settings.review))?)?;
+        }
+        let mut gradients = loss.backward()?;
+        if let Some(gradient) = gradients.remove(&pairs) {
+            self.spread(batch, &gradient.flatten_all()?.to_vec1()?);
+        }
+        self.adams[1].step(&mut gradients)?;
+        Ok((f64::from(error.to_scalar::<f32>()?), reviews.0, reviews.1))
+    }
+
+    /// The places of those ratings that come with reviews, and the reviews' vectors.
+    fn reviewed(&self, batch: &[Rated]) -> candle_core::Result<Option<(Tensor, Tensor)>> {
+        let Some(reviews) = &self.reviews else { return Ok(None) };
+        let written = (0u32..).zip(batch).filter_map(|(place, rated)| Some((place, rated.review?)));
+        let (places, numbers): (Vec<u32>, Vec<u32>) = written.unzip();
+        if places.is_empty() {
+            return Ok(None);
+        }
+        let scale = (reviews.dimension() as f32).sqrt();
+        let rows = numbers.iter().flat_map(|&number| reviews.row(number)).map(|x| scale * x);
+        let shape = (numbers.len(), reviews.dimension());
+        let vectors = Tensor::from_vec(rows.collect(), shape, &Device::Cpu)?;
+        Ok(Some((Tensor::new(places, &Device::Cpu)?, vectors)))
+    }
+
+    /// Moves users and items down the gradients of their rows.
+    fn spread(&mut self, batch: &[Rated], gradients: &[f32]) {
+        let width = self.settings.embedding;
+        let lambda = self.settings.lambda / batch.len() as f32;
+        for (rated, gradient) in batch.iter().zip(gradients.chunks(2 * width)) {
+            let (of_user, of_item) = gradient.split_at(width);
+            for (table, row, found) in
+                [(&mut self.users, rated.user, of_user), (&mut self.items, rated.item, of_item)]
+            {
+                let (values, gradient) = table.touch(row);
+                for ((sum, x), found) in gradient.iter_mut().zip(values).zip(found) {
+                    *sum += found + lambda * x;
+                }
+            }
+        }
+        let step = self.lazy.step();
+        self.users.descend(step);
+        self.items.descend(step);
+    }
+
+    /// What users will think of items, from -1 to 1, with what each pixel of both maps counted for.
+    pub fn judge(&self, pairs: &[(u32, u32)]) -> Result<(Vec<f32>, [Vec<f32>; 2]), Error> {
+        let mut all = (Vec::new(), [Vec::new(), Vec::new()]);
+        for some in pairs.chunks(256) {
+            let judged = self.judge_some(some).map_err(failed)?;
+            all.0.extend(judged.0);
+            all.1.iter_mut().zip(judged.1).for_each(|(all, some)| all.extend(some));
+        }
+        Ok(all)
+    }
+
+    fn judge_some(&self, pairs: &[(u32, u32)]) -> candle_core::Result<(Vec<f32>, [Vec<f32>; 2])> {
+        let maps = self.maps(&Seen::of(pairs.iter().map(|pair| pair.1)), false)?;
+        let judged = self.network.judge(&self.rows(pairs.iter().copied())?, &maps, false)?;
+        let [near, far] = judged.attention.map(|a| a.flatten_all()?.to_vec1::<f32>());
+        Ok((judged.ratings.to_vec1()?, [near?, far?]))
+    }
+
+    /// What is left of some items' pictures after encoding and decoding: values from 0 to 1.
+    pub fn reconstruct(&self, items: &[u32]) -> Result<Vec<f32>, Error> {
+        let made = self.pictures(items).and_then(|pictures| {
+            let [_, map] = self.network.encode(&pictures, false)?;
+            self.network.decode(&map, false)?.flatten_all()?.to_vec1()
+        });
+        made.map_err(failed)
+    }
+
+    /// All that training changes.
+    pub fn state(&self) -> Result<State, Error> {
+        let mut state = self.network.parameters().state().map_err(failed)?;
+        for (phase, adam) in ["pictures.", "ratings."].into_iter().zip(&self.adams) {
+            state.extend(adam.state().into_iter().map(|(name, a)| (format!("{phase}{name}"), a)));
+            state.insert(format!("{phase}steps"), halves(adam.steps() as u32));
+        }
+        self.users.save("users", &mut state);
+        self.items.save("items", &mut state);
+        state.insert("steps".to_owned(), halves(self.lazy.steps()));
+        Ok(state)
+    }
+
+    /// Goes back to a state that [`state`](Self::state) gave.
+    pub fn restore(&mut self, state: &State) -> Result<(), Error> {
+        self.network.parameters().restore(state).map_err(failed)?;
+        for (phase, adam) in ["pictures.", "ratings."].into_iter().zip(&mut self.adams) {
+            let steps = whole(state, &format!("{phase}steps"))?.into();
+            let own = state.iter().filter_map(|(name, array)| {
+                Some((name.strip_prefix(phase)?.to_owned(), array.clone()))
+            });
+            adam.restore(steps, &own.collect()).map_err(failed)?;
+        }
+        self.users.load("users", state)?;
+        self.items.load("items", state)?;
+        self.lazy.resume(whole(state, "steps")?);
+        Ok(())
+    }
+}

@@ -1,0 +1,23 @@
+//! What a user will think of an item, in stars, from both and the item's picture.
+//!
+//! Flowing in: ratings, the items' pictures, and the vectors of what users wrote about them. Flowing out: a
+//! rating for any user and item, where on the picture it was read, and pictures as the network remembers them.
+//!
+//! `network` has the equations, `learn` the two phases of training; `structure` judges reconstructed pictures, `look` is
+//! how the tower looks at a picture, `baselines` what is told without looking.
+
+mod baselines;
+mod learn;
+mod look;
+mod network;
+mod ratings;
+mod structure;
+#[cfg(test)]
+mod tests;
+
+pub use baselines::{Biases, Factorisation};
+pub use learn::{Losses, Rating, RatingSettings, SIDE};
+pub use look::{gather, worth};
+pub use network::{Judged, RatingNetwork, Sizes};
+pub use ratings::{Rated, Ratings, Stars, mean_squared_error};
+pub use structure::structure;

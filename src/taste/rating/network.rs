@@ -1,0 +1,171 @@
+//! The networks: pictures to maps and back, and the tower that looks at the maps on its way to a rating.
+//!
+//! ```text
+//! encoder   x1 = 32@4x4/3   x2 = 16@3x3/1      no padding, ReLU; of 40 x 40 pixels 13 x 13, then 11 x 11
+//! decoder   32@3x3/1        3@4x4/3            transposed; sigmoid at the end
+//! tower     h1 = 0 ∨ (W1 [u; i] + b1)          h2 = 0 ∨ (W2 [h1; look(h1, x1)] + b2)
+//!           r = tanh(w . h3 + b)               h3 = [h2; look(h2, x2)]
+//! review    W3 h3 + b3                         in training only
+//! look      Σ_p a_p x_p,  a = softmax_p(w . tanh(W q + b + U x_p))
+//! ```
+//!
+//! What a look brings back joins the *next* dense layer's input; the last one's joins what the rating and the review are
+//! told from.
+
+use candle_core::{DType, Device, Result, Tensor};
+
+use super::look::{gather, worth};
+use crate::encode::image::{Geometry, Padding};
+use crate::taste::net::{Activation, conv_transpose2d, conv2d, softmax};
+use crate::taste::parameters::Parameters;
+
+const CHANNELS: [usize; 2] = [32, 16];
+const FIRST: Geometry = Geometry { kernel: 4, stride: 3, padding: Padding::Each(0) };
+const SECOND: Geometry = Geometry { kernel: 3, stride: 1, padding: Padding::Each(0) };
+const POINT: Geometry = Geometry { kernel: 1, stride: 1, padding: Padding::Each(0) };
+
+/// The parts of the network that phase I trains; phase II trains the encoder and all the rest.
+const PICTURES: [&str; 2] = ["encoder.", "decoder."];
+
+/// How large the tower is; as published but for the attention's, of which nothing is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sizes {
+    /// Values of a user, and of an item.
+    pub embedding: usize,
+    /// Values of the first dense layer.
+    pub first: usize,
+    /// Values of the second.
+    pub second: usize,
+    /// Values in which questions and keys meet.
+    pub attention: usize,
+    /// Values of a review's vector; 0 leaves the branch out.
+    pub review: usize,
+}
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Sizes { embedding: 16, first: 50, second: 30, attention: 16, review: 768 }
+    }
+}
+
+/// The networks.
+#[derive(Debug, Clone)]
+pub struct RatingNetwork {
+    sizes: Sizes,
+    parameters: Parameters,
+}
+
+/// What the tower made of some pairs of user and item.
+pub struct Judged {
+    /// From -1 to 1.
+    pub ratings: Tensor,
+    /// What ratings and reviews are told from.
+    pub last: Tensor,
+    /// What each pixel of both maps counted for.
+    pub attention: [Tensor; 2],
+}
+
+impl RatingNetwork {
+    /// Networks with their first weights.
+    pub fn new(sizes: Sizes, seed: u64) -> Result<Self> {
+        let Sizes { embedding, first, second, attention, review } = sizes;
+        let [wide, narrow] = CHANNELS;
+        let mut parameters = Parameters::new(seed);
+        let taps = |geometry: Geometry| geometry.kernel * geometry.kernel;
+        let mut conv = |name: &str, shape: [usize; 2], outputs: usize, geometry: Geometry| {
+            let k = geometry.kernel;
+            let fans = (shape[1] * taps(geometry), shape[0] * taps(geometry));
+            parameters.layer(name, &[shape[0], shape[1], k, k], outputs, fans)
+        };
+        conv("encoder.0", [wide, 3], wide, FIRST)?;
+        conv("encoder.1", [narrow, wide], narrow, SECOND)?;
+        conv("decoder.0", [narrow, wide], wide, SECOND)?;
+        conv("decoder.1", [wide, 3], 3, FIRST)?;
+        for (look, (question, channels)) in
+            [(first, wide), (second, narrow)].into_iter().enumerate()
+        {
+            let bound = (6.0 / (channels + attention) as f64).sqrt();
+            parameters.drawn(&format!("look.{look}.key"), &[attention, channels, 1, 1], bound)?;
+            parameters.dense(&format!("look.{look}.question"), question, attention)?;
+            let bound = (6.0 / (attention + 1) as f64).sqrt();
+            parameters.drawn(&format!("look.{look}.worth"), &[attention], bound)?;
+        }
+        parameters.dense("first", 2 * embedding, first)?;
+        parameters.dense("second", first + wide, second)?;
+        parameters.dense("rating", second + narrow, 1)?;
+        if review > 0 {
+            parameters.dense("review", second + narrow, review)?;
+        }
+        Ok(RatingNetwork { sizes, parameters })
+    }
+
+    /// How large it is.
+    pub fn sizes(&self) -> Sizes {
+        self.sizes
+    }
+
+    /// The variables.
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// The variables that learn from pictures alone, or else those that learn from ratings.
+    pub fn of_phase(&self, pictures: bool) -> impl Iterator<Item = (String, candle_core::Var)> {
+        self.parameters.iter().filter(move |(name, _)| match pictures {
+            true => PICTURES.iter().any(|part| name.starts_with(part)),
+            false => !name.starts_with(PICTURES[1]),
+        })
+    }
+
+    /// Both maps of some pictures, (pictures, 3, rows, columns) with values from 0 to 1.
+    pub fn encode(&self, pictures: &Tensor, learns: bool) -> Result<[Tensor; 2]> {
+        let (weight, bias) = self.parameters.pair("encoder.0", learns)?;
+        let first = conv2d(pictures, &weight, &bias, FIRST, Activation::Relu)?;
+        let (weight, bias) = self.parameters.pair("encoder.1", learns)?;
+        let second = conv2d(&first, &weight, &bias, SECOND, Activation::Relu)?;
+        Ok([first, second])
+    }
+
+    /// Pictures again, from the second map.
+    pub fn decode(&self, map: &Tensor, learns: bool) -> Result<Tensor> {
+        let (weight, bias) = self.parameters.pair("decoder.0", learns)?;
+        let wide = conv_transpose2d(map, &weight, &bias, SECOND, 0, Activation::Relu)?;
+        let (weight, bias) = self.parameters.pair("decoder.1", learns)?;
+        let logits = conv_transpose2d(&wide, &weight, &bias, FIRST, 0, Activation::None)?;
+        candle_nn::ops::sigmoid(&logits)
+    }
+
+    /// Looks at a map with a question: what it brings back, and what each pixel counted for.
+    fn look(&self, n: usize, hidden: &Tensor, map: &Tensor, learns: bool) -> Result<[Tensor; 2]> {
+        let (maps, channels, rows, columns) = map.dims4()?;
+        let units = self.sizes.attention;
+        let key = self.parameters.get(&format!("look.{n}.key"), learns)?;
+        let none = Tensor::zeros(units, DType::F32, &Device::Cpu)?;
+        let keys = conv2d(map, &key, &none, POINT, Activation::None)?;
+        let keys = keys.reshape((maps, units, rows * columns))?;
+        let question = format!("look.{n}.question");
+        let question = self.parameters.apply(hidden, &question, Activation::None, learns)?;
+        let w = self.parameters.get(&format!("look.{n}.worth"), learns)?;
+        let weights = softmax(&worth(&keys, &question, &w)?)?;
+        let found = gather(&map.reshape((maps, channels, rows * columns))?, &weights)?;
+        Ok([found, weights])
+    }
+
+    /// Rates pairs: a row of user and item side by side each, and the maps of the items' pictures.
+    pub fn judge(&self, pairs: &Tensor, maps: &[Tensor; 2], learns: bool) -> Result<Judged> {
+        let relu = Activation::Relu;
+        let first = self.parameters.apply(pairs, "first", relu, learns)?;
+        let [found, near] = self.look(0, &first, &maps[0], learns)?;
+        let joined = Tensor::cat(&[&first, &found], 1)?;
+        let second = self.parameters.apply(&joined, "second", relu, learns)?;
+        let [found, far] = self.look(1, &second, &maps[1], learns)?;
+        let last = Tensor::cat(&[&second, &found], 1)?;
+        let rating = self.parameters.apply(&last, "rating", Activation::None, learns)?;
+        Ok(Judged { ratings: rating.flatten_all()?.tanh()?, last, attention: [near, far] })
+    }
+
+    /// The vectors that the reviews of some pairs would have.
+    pub fn review(&self, last: &Tensor, learns: bool) -> Result<Tensor> {
+        self.parameters.apply(last, "review", Activation::None, learns)
+    }
+}

@@ -1,0 +1,280 @@
+//! Structural similarity against scikit-image (`tools/golden/ssim.py`); gradients against finite differences.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use candle_core::{Device, Tensor, Var};
+use serde_json::Value;
+
+use super::*;
+use crate::encode::image::seeded::{floats, parameter, places};
+use crate::taste::chance::Chance;
+use crate::taste::gallery::Gallery;
+use crate::taste::model::Array;
+use crate::taste::net::{Adam, AdamSettings};
+
+fn golden(name: &str) -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/golden/train").join(name);
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+fn values(tensor: &Tensor) -> Vec<f32> {
+    tensor.flatten_all().unwrap().to_vec1().unwrap()
+}
+
+#[test]
+fn structural_similarity_and_its_gradient_are_scikit_images() {
+    for (number, case) in golden("ssim.json").as_array().unwrap().iter().enumerate() {
+        let size = |key: &str| case[key].as_u64().unwrap() as usize;
+        let (rows, columns) = (size("rows"), size("columns"));
+        let noise = case["noise"].as_f64().unwrap();
+        let plane = |name: &str| {
+            values(&parameter(&format!("ssim.{number}.{name}.weight"), &[rows * columns]))
+        };
+        let x: Vec<f64> = plane("x").iter().map(|&u| (f64::from(u) - 0.75) * 2.0).collect();
+        let y: Vec<f32> = plane("y")
+            .iter()
+            .zip(&x)
+            .map(|(&u, x)| (x + noise * (f64::from(u) - 1.0)) as f32)
+            .collect();
+        let x: Vec<f32> = x.iter().map(|&x| x as f32).collect();
+        let picture = |values: Vec<f32>| {
+            Tensor::from_vec(values, (1, 1, rows, columns), &Device::Cpu).unwrap()
+        };
+        let made = Var::from_tensor(&picture(y)).unwrap();
+        let index = structure(&picture(x), made.as_tensor()).unwrap();
+        let theirs = case["ssim"].as_f64().unwrap();
+        assert!((f64::from(values(&index)[0]) - theirs).abs() < 1e-5, "{number}: {index}");
+        let gradients = index.sum_all().unwrap().backward().unwrap();
+        let all = values(gradients.get(&made).unwrap());
+        let inner: Vec<f32> = (6..rows - 6)
+            .flat_map(|row| all[row * columns + 6..(row + 1) * columns - 6].to_vec())
+            .collect();
+        for (place, theirs) in places(inner.len()).zip(floats(&case["gradient"])) {
+            let error = (inner[place] - theirs).abs();
+            assert!(error < 2e-7 + 1e-3 * theirs.abs(), "{number}: {} {theirs}", inner[place]);
+        }
+    }
+}
+
+/// `(f(x + h) - f(x - h)) / 2h` of the sum of what comes out, weighed, against `backward`; for the inputs
+/// from `first` on.
+fn check(what: &str, starts: Vec<Tensor>, first: usize, h: f32, f: impl Fn(&[Tensor]) -> Tensor) {
+    let vars: Vec<Var> = starts.iter().map(|start| Var::from_tensor(start).unwrap()).collect();
+    let tensors: Vec<Tensor> = vars.iter().map(|var| var.as_tensor().clone()).collect();
+    let y = f(&tensors);
+    let weights = noise(y.dims(), what);
+    let gradients = (y * &weights).unwrap().sum_all().unwrap().backward().unwrap();
+    for (input, var) in vars.iter().enumerate().skip(first) {
+        let gradient = values(gradients.get(var).unwrap());
+        let mut chance = Chance::new(2, what, input as u64);
+        for _ in 0..60 {
+            let place = chance.below(gradient.len());
+            let at = |step: f32| {
+                let mut moved = values(&starts[input]);
+                moved[place] += step;
+                let mut inputs = starts.clone();
+                inputs[input] = Tensor::from_vec(moved, var.shape(), &Device::Cpu).unwrap();
+                let y = values(&f(&inputs));
+                let all = y.iter().zip(values(&weights));
+                all.map(|(y, w)| f64::from(*y) * f64::from(w)).sum::<f64>()
+            };
+            let slope = (at(h) - at(-h)) / (2.0 * f64::from(h));
+            let error = (f64::from(gradient[place]) - slope).abs() / (1.0 + slope.abs());
+            assert!(error < 2e-3, "{what}, input {input} at {place}: {} {slope}", gradient[place]);
+        }
+    }
+}
+
+fn noise(shape: &[usize], name: &str) -> Tensor {
+    let values = Chance::new(3, name, 0).normals(shape.iter().product(), 0.5);
+    Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
+}
+
+#[test]
+fn gradients_are_the_slopes_of_what_they_are_of() {
+    let maps = [noise(&[3, 4, 6], "keys"), noise(&[3, 4], "questions"), noise(&[4], "w")];
+    check("worth", maps.to_vec(), 0, 5e-3, |t| worth(&t[0], &t[1], &t[2]).unwrap());
+    let maps = [noise(&[3, 4, 6], "map"), noise(&[3, 6], "weights")];
+    check("gather", maps.to_vec(), 0, 5e-3, |t| gather(&t[0], &t[1]).unwrap());
+    let pictures = [noise(&[2, 3, 9, 11], "true"), noise(&[2, 3, 9, 11], "made")];
+    check("structure", pictures.to_vec(), 1, 2e-3, |t| structure(&t[0], &t[1]).unwrap());
+}
+
+/// By hand: one unit, keys 0 and atanh(1/2), no question: worth 0 and w/2.
+#[test]
+fn a_pixel_is_worth_what_its_key_says() {
+    let keys = Tensor::new(&[[[0f32, 0.549_306_1]]], &Device::Cpu).unwrap();
+    let question = Tensor::new(&[[0f32]], &Device::Cpu).unwrap();
+    let w = Tensor::new(&[3f32], &Device::Cpu).unwrap();
+    let e = values(&worth(&keys, &question, &w).unwrap());
+    assert!(e[0].abs() < 1e-6 && (e[1] - 1.5).abs() < 1e-5, "{e:?}");
+}
+
+fn assert_close(what: &str, ours: &Tensor, theirs: &Value) {
+    let ours = values(ours);
+    for (place, theirs) in places(ours.len()).zip(floats(theirs)) {
+        let error = (ours[place] - theirs).abs() / (1.0 + theirs.abs());
+        assert!(error < 2e-5, "{what} at {place}: {} where PyTorch has {theirs}", ours[place]);
+    }
+}
+
+/// The networks with the golden weights.
+fn seeded(golden: &Value) -> RatingNetwork {
+    let network = RatingNetwork::new(Sizes { review: 20, ..Sizes::default() }, 1).unwrap();
+    let shapes = golden["shapes"].as_object().unwrap();
+    assert_eq!(shapes.len(), network.parameters().iter().count());
+    let array = |name: &String, shape: &Value| {
+        let shape: Vec<usize> = serde_json::from_value(shape.clone()).unwrap();
+        let half = if shape.len() > 1 { 0.5 } else { 1.0 };
+        let drawn = values(&parameter(&format!("rating.{name}"), &shape));
+        (name.clone(), Array { shape, values: drawn.iter().map(|x| half * x).collect() })
+    };
+    network
+        .parameters()
+        .restore(&shapes.iter().map(|(n, shape)| array(n, shape)).collect())
+        .unwrap();
+    network
+}
+
+/// The golden pictures, from 0 to 1.
+fn pictures() -> Tensor {
+    let drawn = values(&parameter("rating.pictures.weight", &[3 * 3 * 40 * 40]));
+    let pixels = drawn.iter().map(|u| (u - 0.75) * 2.0).collect();
+    Tensor::from_vec(pixels, (3, 3, 40, 40), &Device::Cpu).unwrap()
+}
+
+fn assert_phase(network: &RatingNetwork, case: &Value, loss: &Tensor, pairs: Option<&Var>) {
+    let theirs = case["loss"].as_f64().unwrap();
+    let ours = f64::from(loss.to_scalar::<f32>().unwrap());
+    assert!((ours / theirs - 1.0).abs() < 1e-5, "{ours} {theirs}");
+    let learned: Vec<(String, Var)> = network.of_phase(pairs.is_none()).collect();
+    assert_eq!(learned.len(), case["after"].as_object().unwrap().len());
+    let mut adam = Adam::new(learned.clone(), AdamSettings::default());
+    let mut gradients = loss.backward().unwrap();
+    if let Some(pairs) = pairs {
+        assert_close("pairs", gradients.get(pairs).unwrap(), &case["gradients"]["pairs"]);
+    }
+    for (name, var) in &learned {
+        assert_close(name, gradients.get(var).unwrap(), &case["gradients"][name]);
+    }
+    adam.step(&mut gradients).unwrap();
+    for (name, var) in &learned {
+        assert_close(&format!("{name} after"), var, &case["after"][name]);
+    }
+}
+
+#[test]
+fn both_phases_their_losses_gradients_and_steps_are_pytorchs() {
+    let golden = golden("rating.json");
+    let (network, case) = (seeded(&golden), &golden["pictures"]);
+    let [_, map] = network.encode(&pictures(), true).unwrap();
+    let made = network.decode(&map, true).unwrap();
+    assert_close("made", &made, &case["results"]["made"]);
+    let kept = structure(&pictures(), &made).unwrap().mean_all().unwrap();
+    let error = (&made - pictures()).unwrap().sqr().unwrap().mean_all().unwrap();
+    assert_phase(&network, case, &((1.0 - kept).unwrap() + error).unwrap(), None);
+
+    let (network, case) = (seeded(&golden), &golden["ratings"]);
+    let pairs = Var::from_tensor(&parameter("rating.pairs", &[3, 32])).unwrap();
+    let maps = network.encode(&pictures(), true).unwrap();
+    let judged = network.judge(&pairs, &maps, true).unwrap();
+    let review = network.review(&judged.last, true).unwrap();
+    for (name, ours) in [
+        ("ratings", &judged.ratings),
+        ("near", &judged.attention[0]),
+        ("far", &judged.attention[1]),
+        ("review", &review),
+    ] {
+        assert_close(name, ours, &case["results"][name]);
+    }
+    let truth = Tensor::new(&[-1f32, 0.5, 1.0], &Device::Cpu).unwrap();
+    let error = (judged.ratings - truth).unwrap().sqr().unwrap().mean_all().unwrap();
+    let vectors = parameter("rating.vectors", &[3, 20]);
+    let apart = (review - vectors).unwrap().sqr().unwrap().mean_all().unwrap();
+    let loss = (error + (apart * 0.5).unwrap()).unwrap();
+    assert_phase(&network, case, &loss, Some(&pairs));
+}
+
+/// Twelve plain pictures of two shades, and 30 users half of whom like the light ones: the picture says all.
+fn shades() -> (Arc<Gallery>, Ratings) {
+    let shade = |item: usize| if item.is_multiple_of(2) { 220u8 } else { 30 };
+    let pictures = (0..12).map(|item| Some(vec![shade(item) + item as u8; 3 * 40 * 40])).collect();
+    let mut all = Vec::new();
+    for user in 0..30u32 {
+        for item in 0..12u32 {
+            if (user * 7 + item * 5) % 3 != 0 {
+                let likes = (user < 15) == item.is_multiple_of(2);
+                let value = if likes { 0.8 } else { -0.8 };
+                all.push(Rated { user, item, value, review: None });
+            }
+        }
+    }
+    let stars = Stars { least: 1.0, most: 5.0 };
+    let ratings = Ratings { users: 30, items: 12, all, stars, reviews: Vec::new() };
+    (Arc::new(Gallery::new(SIDE, pictures)), ratings)
+}
+
+#[test]
+fn what_only_the_pictures_tell_is_learned_and_biases_cannot() {
+    let (gallery, ratings) = shades();
+    let (known, held) = ratings.divide(0.2, 1);
+    assert_eq!(held.len(), ratings.all.len() / 5);
+    let settings =
+        RatingSettings { rate: 3e-3, rate_tables: 1e-2, batch: 32, ..Default::default() };
+    let mut model = Rating::new(30, gallery, None, settings).unwrap();
+    let pairs: Vec<(u32, u32)> = held.iter().map(|rated| (rated.user, rated.item)).collect();
+    for epoch in 0..15 {
+        model.learn(&known, 1, epoch).unwrap();
+    }
+    let ours = mean_squared_error(&held, &model.judge(&pairs).unwrap().0);
+    let biases = Biases::of(&ratings, &known);
+    let theirs: Vec<f32> = pairs.iter().map(|&(u, i)| biases.tell(Some(u), Some(i))).collect();
+    let theirs = mean_squared_error(&held, &theirs);
+    assert!(ours < 0.1 && theirs > 0.5, "{ours} {theirs}");
+}
+
+#[test]
+fn a_run_that_was_interrupted_goes_on_as_if_it_had_not_been_on_any_number_of_threads() {
+    let (gallery, ratings) = shades();
+    let settings = RatingSettings { batch: 100, ..Default::default() };
+    let start = || Rating::new(30, Arc::clone(&gallery), None, settings.clone()).unwrap();
+    let on = |threads: usize, cut: bool| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let mut model = start();
+            model.learn(&ratings.all, 5, 0).unwrap();
+            if cut {
+                let state = model.state().unwrap();
+                model = start();
+                model.restore(&state).unwrap();
+            }
+            model.learn(&ratings.all, 5, 1).unwrap();
+            model.state().unwrap()
+        })
+    };
+    let whole = on(1, false);
+    assert_eq!(whole, on(1, true));
+    assert_eq!(whole, on(3, false));
+}
+
+/// By hand: values 1, 0 and -1 around a mean of 0, damped by ten.
+#[test]
+fn biases_are_damped_means_and_strangers_have_none() {
+    let rated = |user, item, value| Rated { user, item, value, review: None };
+    let all = vec![rated(0, 0, 1.0), rated(0, 1, 0.0), rated(1, 1, -1.0)];
+    let stars = Stars { least: 1.0, most: 5.0 };
+    let ratings = Ratings { users: 3, items: 3, all, stars, reviews: Vec::new() };
+    let biases = Biases::of(&ratings, &ratings.all);
+    assert_eq!(biases.mean, 0.0);
+    let items = [1.0 / 11.0, -1.0 / 12.0, 0.0];
+    let first = (1.0 - items[0] + 0.0 - items[1]) / 12.0;
+    for (ours, theirs) in biases.items.iter().zip(items) {
+        assert!((ours - theirs).abs() < 1e-6);
+    }
+    assert!((biases.users[0] - first).abs() < 1e-6 && biases.users[2] == 0.0);
+    assert_eq!(biases.tell(None, Some(0)), biases.items[0]);
+    assert_eq!(biases.tell(None, None), 0.0);
+    assert!((mean_squared_error(&ratings.all, &[1.0, 1.0, 1.0]) - 5.0 / 3.0).abs() < 1e-12);
+    assert_eq!((stars.to_value(4.0), stars.of_value(0.5)), (0.5, 4.0));
+}

@@ -1,0 +1,207 @@
+//! Our side of `tools/bench taste` and of the rates in `tools/bench train`.
+//!
+//! - `taste_worker bpr-mf FILE K THREADS` and `taste_worker vbpr FILE D LATENT VISUAL BATCH THREADS` learn from a file of
+//!   `user,item,...` rows with a heading, VBPR over `D` made-up features an item; they say how many pairs an
+//!   epoch has, and answer each line `N` on stdin with the loss of the last of `N` epochs more.
+//! - `taste_worker judge USERS ITEMS WIDTH THREADS` answers each line `N` with the AUC of made-up factors, `N` times
+//!   judged.
+//! - `taste_worker rerank COLLECTION MODEL USER COUNT` scores the first `COUNT` items for a user, so many times.
+//! - `taste_worker split COLLECTION FOLDER` writes the split by time as `train.u32`, `validation.u32` and `test.u32`
+//!   (pairs of dense numbers, little-endian) and `features.f32`, centred, and says the shapes.
+//! - `taste_worker auc COLLECTION MODEL EPOCHS SEED [NAME=VALUE ...]` trains on all but the test for so many epochs,
+//!   without stopping early, and says the test's AUC.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Write, stdin, stdout};
+use std::path::Path;
+
+use lookalike::Collection;
+use lookalike::taste::{
+    Chance, Factors, Features, History, Interactions, Judge, Learned, Material, Model, Part,
+    Recipe, Reranker, Served, Split, SplitRule, Visitor,
+};
+use rayon::ThreadPoolBuilder;
+use rayon::prelude::*;
+use serde_json::{Value, json};
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+fn main() -> Outcome<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        ["bpr-mf", file, k, threads] => {
+            use_threads(threads)?;
+            rate("bpr-mf", &[("latent", k)], &read(file)?, None)
+        }
+        ["vbpr", file, d, latent, visual, batch, threads] => {
+            use_threads(threads)?;
+            let history = read(file)?;
+            let features = made_up(history.inventory(), d.parse()?);
+            let settings =
+                [("latent", latent), ("visual", visual), ("batch", batch), ("start", "chance")];
+            rate("vbpr", &settings, &history, Some(features))
+        }
+        ["judge", users, items, width, threads] => {
+            use_threads(threads)?;
+            judge(users.parse()?, items.parse()?, width.parse()?)
+        }
+        ["rerank", collection, model, user, count] => {
+            rerank(&Collection::open(collection)?, model, user, count.parse()?)
+        }
+        ["split", collection, folder] => split(&Collection::open(collection)?, Path::new(folder)),
+        ["auc", collection, model, epochs, seed, ref settings @ ..] => {
+            auc(&Collection::open(collection)?, model, epochs.parse()?, seed.parse()?, settings)
+        }
+        _ => Err("see the top of the source of taste_worker for its arguments".into()),
+    }
+}
+
+fn use_threads(threads: &str) -> Outcome<()> {
+    Ok(ThreadPoolBuilder::new().num_threads(threads.parse()?).build_global()?)
+}
+
+/// Says hello, and answers counts with what `work` makes of them.
+fn serve(hello: &Value, mut work: impl FnMut(usize) -> Outcome<Value>) -> Outcome<()> {
+    println!("{hello}");
+    for line in stdin().lines() {
+        println!("{}", work(line?.trim().parse()?)?);
+        stdout().flush()?;
+    }
+    Ok(())
+}
+
+/// Users and items numbered as they come.
+fn read(file: &str) -> Outcome<History> {
+    let (mut users, mut items) = (HashMap::new(), HashMap::new());
+    let mut pairs = Vec::new();
+    for line in BufReader::new(File::open(file)?).lines().skip(1) {
+        let line = line?;
+        let mut cells = line.split(',');
+        let (Some(user), Some(item)) = (cells.next(), cells.next()) else { continue };
+        let (next_user, next_item) = (users.len() as u32, items.len() as u32);
+        let user = *users.entry(user.to_owned()).or_insert(next_user);
+        pairs.push((user, *items.entry(item.to_owned()).or_insert(next_item)));
+    }
+    Ok(History::new(users.len(), items.len(), pairs))
+}
+
+/// Features that mean nothing, an item a row.
+fn made_up(items: usize, dimension: usize) -> Features {
+    let mut values = vec![0.0; items * dimension];
+    values.par_chunks_mut(dimension).enumerate().for_each(|(item, row)| {
+        let mut chance = Chance::new(1, "features", item as u64);
+        row.iter_mut().for_each(|value| *value = chance.unit() - 0.5);
+    });
+    Features::new(values, dimension).centred()
+}
+
+fn recipe(model: &str, settings: &[(&str, &str)]) -> Outcome<Recipe> {
+    let settings: Vec<_> =
+        settings.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+    Ok(Recipe::new(model, &settings)?)
+}
+
+fn rate(
+    model: &str,
+    settings: &[(&str, &str)],
+    history: &History,
+    features: Option<Features>,
+) -> Outcome<()> {
+    let material = Material::bare(&[], features);
+    let mut model: Box<dyn Model> = recipe(model, settings)?.build(&material, history, 1)?;
+    let hello = json!({
+        "pairs": history.len(), "users": history.users(), "items": history.inventory(),
+    });
+    let mut epoch = 0;
+    serve(&hello, |count| {
+        let mut loss = 0.0;
+        for _ in 0..count {
+            loss = model.epoch(history, 1, epoch)?;
+            epoch += 1;
+        }
+        Ok(json!(loss))
+    })
+}
+
+fn judge(users: usize, items: usize, width: usize) -> Outcome<()> {
+    let side = |name, count: usize| Chance::new(1, name, 0).normals(count * width, 1.0);
+    let parts = [Part {
+        name: "history",
+        width,
+        users: &side("users", users),
+        items: &side("items", items),
+    }];
+    let learned = Learned::of(Factors::new(users, items, &parts));
+    let pairs = |name, each: usize| {
+        let mut chance = Chance::new(1, name, 0);
+        let pairs = (0..users * each).map(|n| ((n / each) as u32, chance.below(items) as u32));
+        History::new(users, items, pairs.collect::<Vec<_>>())
+    };
+    let (known, held_out) = (pairs("known", 10), pairs("held out", 1));
+    serve(&json!({"users": users, "items": items}), |count| {
+        let mut mean = None;
+        for _ in 0..count {
+            // The product's own metrics, all of them.
+            let judged = Judge::default().judge(&*learned.ranker(), &known, &held_out);
+            mean = judged.first().and_then(|judged| judged.mean(0));
+        }
+        Ok(json!(mean))
+    })
+}
+
+fn rerank(collection: &Collection, model: &str, user: &str, count: usize) -> Outcome<()> {
+    let model = Served::open(collection, model)?;
+    let ids = collection.item_numbers()?.take(count).collect::<Result<Vec<u32>, _>>()?;
+    let visitor = Visitor::user(user);
+    serve(&json!({"items": ids.len()}), |count| {
+        let mut best = f32::NEG_INFINITY;
+        for _ in 0..count {
+            let scores = model.score(&visitor, &ids)?.ok_or("the model does not know the user")?;
+            best = (0..ids.len()).map(|item| scores.score(item)).fold(best, f32::max);
+        }
+        Ok(json!(best))
+    })
+}
+
+fn split(collection: &Collection, folder: &Path) -> Outcome<()> {
+    let interactions = Interactions::of(collection)?;
+    let split = Split::new(&interactions, SplitRule::Last, 1);
+    fs::create_dir_all(folder)?;
+    let parts = [("train", &split.train), ("validation", &split.validation), ("test", &split.test)];
+    for (name, history) in parts {
+        let bytes: Vec<u8> =
+            history.pairs().flat_map(|(u, i)| [u, i]).flat_map(u32::to_le_bytes).collect();
+        fs::write(folder.join(format!("{name}.u32")), bytes)?;
+    }
+    let features = Features::of(collection, &interactions.items);
+    let features = features.ok_or("the collection has no vectors of pictures")?.centred();
+    let bytes: Vec<u8> = features.values().iter().flat_map(|x| x.to_le_bytes()).collect();
+    fs::write(folder.join("features.f32"), bytes)?;
+    let (users, items) = (interactions.users.len(), interactions.items.len());
+    println!("{}", json!({"users": users, "items": items, "dimension": features.dimension()}));
+    Ok(())
+}
+
+fn auc(
+    collection: &Collection,
+    model: &str,
+    epochs: u32,
+    seed: u64,
+    settings: &[&str],
+) -> Outcome<()> {
+    let settings: Vec<(&str, &str)> =
+        settings.iter().filter_map(|setting| setting.split_once('=')).collect();
+    let interactions = Interactions::of(collection)?;
+    let material = Material::of(collection, &interactions);
+    let split = Split::new(&interactions, SplitRule::Last, 1).without_validation();
+    let mut model = recipe(model, &settings)?.build(&material, &split.train, seed)?;
+    for epoch in 0..epochs {
+        model.epoch(&split.train, seed, epoch)?;
+    }
+    let judged = Judge::auc().judge(&*model.learned()?.ranker(), &split.train, &split.test);
+    println!("{}", json!({"auc": judged.first().and_then(|judged| judged.mean(0))}));
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! Shoppers whose pictures tell of them only to those who look at the right ones.
+//!
+//! Each shopper lives in one of a few rooms. Among the pictures in their basket
+//!
+//! - one shows the room itself;
+//! - some are bought for it: each carries the sign of the room and shows a thing, which with the room
+//!   makes three categories. These categories are the shopper's;
+//! - some are gifts for others' rooms: the sign of another room, and a thing that says nothing;
+//! - some are wrapping: a mark that all wrapping has, and a printed thing that says nothing.
+//!
+//! Averaging sees all things alike. One attention block can learn to pass over wrapping, for its mark is
+//! always the same; which gifts to pass over depends on the room, which takes a second block that asks
+//! what the first has answered.
+
+use std::sync::Arc;
+
+use lookalike::taste::{Features, History};
+
+use crate::seed::Rng;
+
+/// How many rooms there are, and things to a room.
+const ROOMS: usize = 4;
+const THINGS: usize = 24;
+/// Of a thing in a room, its categories are these places further on the room's list.
+const STEPS: [usize; 3] = [0, 7, 13];
+
+/// Shoppers' sets, and what is true of them.
+pub struct Planted {
+    /// Of every picture.
+    pub features: Arc<Features>,
+    /// The shoppers' pictures.
+    pub sets: History,
+    /// The shoppers' categories.
+    pub labels: History,
+}
+
+impl Planted {
+    /// Draws so many shoppers with pictures of a feature's length.
+    pub fn draw(shoppers: usize, dimension: usize, seed: u64) -> Self {
+        let look = Look::new(dimension, seed);
+        let (mut rows, mut sets, mut labels) = (Vec::new(), Vec::new(), Vec::new());
+        for shopper in 0..shoppers {
+            let mut rng = Rng::new(seed, "planted shopper", shopper as u64);
+            let room = rng.below(ROOMS);
+            let bought = 5 + rng.below(4);
+            let gifts = bought + rng.below(bought);
+            let wrapping = 4 + rng.below(13);
+            let mut pictures = vec![vec![&look.rooms[room]]];
+            for _ in 0..bought {
+                let thing = rng.below(THINGS);
+                pictures.push(vec![&look.signs[room], &look.things[thing]]);
+                let categories = STEPS.map(|step| room * THINGS + (thing + step) % THINGS);
+                labels.extend(categories.map(|category| (shopper as u32, category as u32)));
+            }
+            for _ in 0..gifts {
+                let other = (room + 1 + rng.below(ROOMS - 1)) % ROOMS;
+                pictures.push(vec![&look.signs[other], &look.things[rng.below(THINGS)]]);
+            }
+            for _ in 0..wrapping {
+                pictures.push(vec![&look.wrapping, &look.things[rng.below(THINGS)]]);
+            }
+            for parts in pictures {
+                sets.push((shopper as u32, (rows.len() / dimension) as u32));
+                rows.extend(look.picture(&parts, &mut rng));
+            }
+        }
+        let pictures = rows.len() / dimension;
+        Planted {
+            features: Arc::new(Features::new(rows, dimension)),
+            sets: History::new(shoppers, pictures, sets),
+            labels: History::new(shoppers, ROOMS * THINGS, labels),
+        }
+    }
+
+    /// The sets of the first seven in ten shoppers, and those of the others.
+    pub fn parts(&self) -> (History, History) {
+        let cut = (self.sets.users() * 7 / 10) as u32;
+        let of = |wanted: fn(u32, u32) -> bool| {
+            let pairs = self.sets.pairs().filter(|&(user, _)| wanted(user, cut));
+            History::new(self.sets.users(), self.sets.inventory(), pairs)
+        };
+        (of(|user, cut| user < cut), of(|user, cut| user >= cut))
+    }
+}
+
+/// In which direction of a feature each thing shows.
+struct Look {
+    rooms: Vec<Vec<f32>>,
+    signs: Vec<Vec<f32>>,
+    things: Vec<Vec<f32>>,
+    wrapping: Vec<f32>,
+}
+
+impl Look {
+    fn new(dimension: usize, seed: u64) -> Self {
+        let direction = |name: &str, number: usize| {
+            let mut rng = Rng::new(seed, name, number as u64);
+            unit((0..dimension).map(|_| rng.normal() as f32).collect())
+        };
+        let some = |name: &str, count: usize| (0..count).map(|n| direction(name, n)).collect();
+        Look {
+            rooms: some("room", ROOMS),
+            signs: some("sign", ROOMS),
+            things: some("thing", THINGS),
+            wrapping: direction("wrapping", 0),
+        }
+    }
+
+    /// Directions in one picture, and some noise.
+    fn picture(&self, parts: &[&Vec<f32>], rng: &mut Rng) -> Vec<f32> {
+        let dimension = self.wrapping.len();
+        let noise = 0.3 / (dimension as f64).sqrt();
+        let mut row: Vec<f32> = (0..dimension).map(|_| (rng.normal() * noise) as f32).collect();
+        for part in parts {
+            row.iter_mut().zip(part.iter()).for_each(|(x, part)| *x += part);
+        }
+        unit(row)
+    }
+}
+
+fn unit(mut row: Vec<f32>) -> Vec<f32> {
+    let length = row.iter().map(|x| x * x).sum::<f32>().sqrt();
+    row.iter_mut().for_each(|x| *x /= length);
+    row
+}
