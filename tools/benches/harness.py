@@ -10,11 +10,13 @@ import json
 import os
 import statistics
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+DEBIAN = Path("/usr/bin/python3")
 DATA = Path(os.environ["LOOKALIKE_BENCH_DATA"])
 
 
@@ -36,6 +38,21 @@ def build(binary, package="lookalike-tools"):
     built = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     messages = map(json.loads, built.stdout.splitlines())
     return next(m["executable"] for m in messages if m.get("executable") and m["target"]["name"] == binary)
+
+
+def python_with(*modules):
+    """This Python if it has the modules, else Debian's; whether it is this one.
+
+    Debian's PyTorch has a reference BLAS, which takes twice to fifteen times the time of the Python index's.
+    """
+    has = lambda python: not subprocess.run([python, "-c", "import " + ", ".join(modules)], capture_output=True).returncode
+    if has(sys.executable):
+        return sys.executable, True
+    if has(DEBIAN):
+        names = ", ".join(modules)
+        print(f"{names}: Debian's, which are slow; `pip install {names}` into {sys.prefix} for a fair peer", file=sys.stderr)
+        return DEBIAN, False
+    raise SystemExit(f"neither {sys.executable} nor {DEBIAN} has {', '.join(modules)}: install python3-torch")
 
 
 @dataclass(frozen=True)
