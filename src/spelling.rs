@@ -39,6 +39,11 @@ pub(crate) fn meant(nearest: &Option<String>) -> String {
     nearest.as_ref().map(|name| format!(" (did you mean {name}?)")).unwrap_or_default()
 }
 
+/// The names that there are, for whoever gave one that is not.
+pub(crate) fn listed(known: &[String]) -> String {
+    if known.is_empty() { "none".to_owned() } else { known.join(", ") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

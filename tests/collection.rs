@@ -4,10 +4,13 @@ mod support;
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
+use image::RgbImage;
 use lookalike::catalogue::{Entry, Item, Rejection};
 use lookalike::collection::{Collection, Error};
-use lookalike::{Modality, Query};
+use lookalike::encode::{self, Embedding, Encoder, Identity, ImageEncoder, Pixels};
+use lookalike::{Indexer, Modality, Query};
 use support::{Both, Colours, entries, item, pictured};
 
 const RED: [u8; 3] = [200, 20, 20];
@@ -156,6 +159,53 @@ fn a_run_that_fails_leaves_what_was_published_and_is_taken_up_where_it_was() {
     both.open(&path).verify().unwrap();
 }
 
+/// Sees colours as [`Colours`] does, but for those pictures that it has no numbers for.
+struct Blinking {
+    colours: Colours,
+    blind_to: fn(&Pixels) -> bool,
+}
+
+impl Encoder for Blinking {
+    fn identity(&self) -> &Identity {
+        self.colours.identity()
+    }
+}
+
+impl ImageEncoder for Blinking {
+    fn prepare(&self, picture: &RgbImage) -> Pixels {
+        self.colours.prepare(picture)
+    }
+
+    fn encode(&self, batch: &[Pixels]) -> Result<Vec<Embedding>, encode::Error> {
+        match batch.iter().any(self.blind_to) {
+            true => Ok(vec![Embedding::new(vec![f32::NAN])?]),
+            false => self.colours.encode(batch),
+        }
+    }
+}
+
+#[test]
+fn a_network_that_gives_no_numbers_stops_the_run_and_one_odd_picture_does_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = |path: &str, blind_to| {
+        let colours = Blinking { colours: Colours::default(), blind_to };
+        let indexer =
+            Indexer::new(dir.path().join(path)).image_encoder("colours", Arc::new(colours));
+        indexer.run(entries(three(dir.path())))
+    };
+    // Red is the histogram's place 18: of three thirds of brightness the last, none of green and blue.
+    let report = index("odd", |pixels| pixels.values[18] > 0.0).unwrap();
+    assert_eq!((report.items, report.progress.rejected), (2, 1));
+    let collection = Collection::open(dir.path().join("odd")).unwrap();
+    assert_eq!(ledger(&collection)[0].key.as_deref(), Some("a"));
+
+    let error = index("blind", |_| true).unwrap_err();
+    assert!(matches!(&error, Error::Encode(encode::Error::Broken { .. })), "{error}");
+    assert!(error.to_string().contains("the network colours"), "{error}");
+    // The cache has not been told that these pictures have no vectors.
+    assert_eq!(index("blind", |_| false).unwrap().items, 3);
+}
+
 #[test]
 fn readers_keep_their_generation_while_a_writer_publishes() {
     let dir = tempfile::tempdir().unwrap();
@@ -192,8 +242,7 @@ fn another_encoder_is_refused_or_embeds_everything_again() {
     let dir = tempfile::tempdir().unwrap();
     let (path, both) = (dir.path().join("shop"), Both::default());
     both.index(&path, three(dir.path()));
-    let other =
-        Both { colours: Colours { version: 1, ..Colours::default() }.into(), ..both.clone() };
+    let other = Both { colours: Colours::version(1).into(), ..both.clone() };
     let refused = other.indexer(&path).run(entries(three(dir.path())));
     assert!(matches!(refused, Err(Error::ModelChanged { .. })));
     let refused = Collection::open(&path).unwrap().with_image_encoder(other.colours.clone());

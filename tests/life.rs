@@ -306,10 +306,7 @@ fn the_old_encoder_answers_until_the_new_one_has_embedded_everything() {
     let dir = tempfile::tempdir().unwrap();
     let (path, old) = (dir.path().join("shop"), Both::default());
     old.index(&path, items(0..300, 1));
-    let new = Both {
-        words: support::Words { version: 1, ..support::Words::default() }.into(),
-        ..old.clone()
-    };
+    let new = Both { words: support::Words::version(1).into(), ..old.clone() };
     let mut asked = 0;
     let rows = entries(items(0..300, 1)).inspect(|_| {
         asked += 1;

@@ -159,7 +159,7 @@ fn write_sheet(
 }
 
 fn card(place: usize, (member, item): &(Member, StoredItem), words: &Words) -> String {
-    let same = if member.same { "the same, " } else { "" };
+    let same = if member.same && place > 1 { "the same, " } else { "" };
     let below = format!("<p class=\"score\">{same}<b>{:.3}</b></p>", member.similarity);
     sheet::figure(place, item, &below, words)
 }

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use lookalike::search::Error as SearchError;
-use lookalike::{Aspect, Collection, Hits, Modality, Query};
+use lookalike::{Aspect, Collection, Filter, Hits, Modality, Query};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -32,6 +32,8 @@ struct Line {
     item: Several<String>,
     #[serde(default)]
     words: Several<String>,
+    #[serde(rename = "where")]
+    filter: Option<String>,
     top: Option<usize>,
     image_weight: Option<f32>,
     text_weight: Option<f32>,
@@ -113,7 +115,9 @@ fn read(line: &[u8], number: u64, base: &Query) -> Option<Asked> {
         return None;
     }
     if !line.starts_with('{') {
-        return Some((id, Ok(base.clone().text(line))));
+        // A text, which may be written as JSON writes it.
+        let text = serde_json::from_str(line).unwrap_or_else(|_| line.to_owned());
+        return Some((id, Ok(base.clone().text(text))));
     }
     match serde_json::from_str::<Line>(line) {
         Ok(mut line) => {
@@ -147,6 +151,9 @@ fn query(line: Line, base: &Query) -> Result<Query, String> {
         if let Some(weight) = weight {
             query = query.weight(aspect, weight);
         }
+    }
+    if let Some(filter) = &line.filter {
+        query = query.filter(filter.parse::<Filter>().map_err(|error| error.to_string())?);
     }
     if let Some(top) = line.top {
         query = query.top(top);

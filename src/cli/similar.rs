@@ -14,6 +14,7 @@ use lookalike::search::SimilarTo;
 use lookalike::{Collection, Modality, Similar};
 use serde_json::json;
 
+use super::terms::score;
 use super::{Common, NOTHING, Outcome, remark};
 
 /// List every item's most similar others
@@ -37,7 +38,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE", env = "LOOKALIKE_OUT")]
     out: Option<PathBuf>,
     /// Leave out what scores less
-    #[arg(long, value_name = "SCORE", env = "LOOKALIKE_MIN_SCORE", allow_negative_numbers = true)]
+    #[arg(long, value_name = "SCORE", env = "LOOKALIKE_MIN_SCORE", allow_negative_numbers = true, value_parser = score)]
     min_score: Option<f32>,
     /// Compare every item with every other, however many there are
     #[arg(long, env = "LOOKALIKE_EXACT", value_parser = FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
@@ -71,15 +72,24 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
         wish = wish.exact();
     }
     let start = Instant::now();
-    let mut rows = Rows::create(args.out.as_deref(), common.json)?;
+    // Made when there is something to write: until then it may turn out that nothing can be compared.
+    let mut rows: Option<Rows> = None;
+    let create = || Rows::create(args.out.as_deref(), common.json);
     let (mut items, mut pairs) = (0u64, 0u64);
-    collection.similar(&wish, |found: SimilarTo| -> Result<(), Box<dyn Error>> {
+    let write = |found: SimilarTo| -> Result<(), Box<dyn Error>> {
+        let rows = match &mut rows {
+            Some(rows) => rows,
+            None => rows.insert(create()?),
+        };
         items += 1;
         pairs += found.others.len() as u64;
         let named = found.others.iter().map(|&(id, score)| (keys[&id].as_str(), score));
         rows.write(&keys[&found.id], &named.collect::<Vec<_>>())
-    })?;
-    rows.finish()?;
+    };
+    if !collection.is_empty() {
+        collection.similar(&wish, write)?;
+    }
+    rows.map_or_else(create, Ok)?.finish()?;
     if !common.quiet {
         remark!("{pairs} pairs of {items} items in {:.1} s", start.elapsed().as_secs_f64());
     }

@@ -14,7 +14,8 @@ pub struct Terms {
     ///
     /// Terms with + or - between them; a number and a colon before a term say what it counts for. A term is
     /// words; a picture's path (it begins with ./ ../ / or ~/, or ends like a picture's name); or text:,
-    /// words:, image: or item: with what it names. Quotes make anything words.
+    /// words:, image: or item: with what it names. Quotes make anything words. An expression that begins with -
+    /// comes last, behind --.
     #[arg(value_name = "QUERY")]
     expression: Vec<String>,
     /// Words to be similar to in meaning
@@ -30,7 +31,7 @@ pub struct Terms {
     #[arg(long, short, value_name = "WORDS")]
     words: Vec<String>,
     /// A file of queries, `-` for standard input: a text a line, or JSON lines such as {"id": 1, "text": "red",
-    /// "image": "a.jpg", "item": "SKU1", "words": "wool", "query": "red - blue", "top": 5}
+    /// "image": "a.jpg", "item": "SKU1", "words": "wool", "query": "red - blue", "where": "price < 30", "top": 5}
     ///
     /// The answers come as JSON lines in the same order, `{"id": 1, "hits": [...]}`, or `{"id": 1, "error":
     /// "..."}`, which makes the exit status 3. Each query has what it needs of `top`, `exact`,
@@ -101,8 +102,16 @@ enum FusionArg {
 }
 
 fn weight(text: &str) -> Result<f32, String> {
-    let weight = text.parse().ok().filter(|weight: &f32| weight.is_finite());
-    weight.ok_or_else(|| "a number, such as 0.5, 2 or -1 for *unlike*".to_owned())
+    number(text).ok_or_else(|| "a number, such as 0.5, 2 or -1 for *unlike*".to_owned())
+}
+
+/// The least score that a hit may have.
+pub fn score(text: &str) -> Result<f32, String> {
+    number(text).ok_or_else(|| "a number, such as 0.5".to_owned())
+}
+
+fn number(text: &str) -> Option<f32> {
+    text.parse().ok().filter(|number: &f32| number.is_finite())
 }
 
 impl Terms {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::manifest::EncoderEntry;
 use crate::encode::{Fingerprint, Modality};
-use crate::spelling::meant;
+use crate::spelling::{listed, meant};
 use crate::{catalogue, encode};
 
 /// Why a collection could not be opened, filled or read.
@@ -149,7 +149,7 @@ pub enum Error {
         now: Fingerprint,
     },
     /// A type was told for a field that no item has.
-    #[error("no item has a field \"{name}\"{}; there are: {}", meant(.nearest), .known.join(", "))]
+    #[error("no item has a field \"{name}\"{}; there are: {}", meant(.nearest), listed(.known))]
     NoSuchField {
         /// The name as it was given.
         name: String,

@@ -203,7 +203,9 @@ fn content(
     }
     let vector = match is_unit(&vector) {
         true => vector,
-        false => Embedding::new(vector).map_err(|why| why.to_string())?.into_inner(),
+        false => {
+            Embedding::new(vector).map_err(|why| format!("cannot be used: {why}"))?.into_inner()
+        }
     };
     if !encoder.entry.is_elsewhere() {
         let content = stored.content(modality);

@@ -168,8 +168,8 @@ impl StoredItem {
         StoredItem { picture, ..Self::of(item.key, item.row, item.fields, item.text) }
     }
 
-    /// An item without a picture.
-    pub(crate) fn of(key: String, row: u64, fields: Map<String, Value>, text: String) -> Self {
+    /// An item without a picture, as an import may bring it.
+    pub fn of(key: String, row: u64, fields: Map<String, Value>, text: String) -> Self {
         let (imported, unread) = (Vec::new(), Vec::new());
         StoredItem { key, row, fields, text, picture: None, imported, unread }
     }

@@ -9,6 +9,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::mpsc::sync_channel;
 
+use image::{Rgb, RgbImage};
 use rayon::prelude::*;
 
 use super::Error;
@@ -207,7 +208,8 @@ impl<'a> Pipeline<'a> {
             let (hashes, pixels): (Vec<_>, Vec<_>) =
                 batch.iter_mut().filter_map(|row| row.picture_input.take()).unzip();
             let results = timed(&self.clock.image_network, || {
-                one_by_one_if_need_be(&pixels, |pixels| encoder.encode(pixels))
+                let plain = || encoder.prepare(&RgbImage::from_pixel(64, 64, Rgb([128; 3])));
+                one_by_one_if_need_be(&**encoder, &pixels, plain, |pixels| encoder.encode(pixels))
             })?;
             for ((row, hash), result) in batch.iter_mut().zip(hashes).zip(results) {
                 let refused = self.remember(&**encoder, &hash, result)?;
@@ -229,7 +231,7 @@ impl<'a> Pipeline<'a> {
         let results = {
             let texts: Vec<&str> = waiting.iter().map(|row| row.work.item.text.as_str()).collect();
             timed(&self.clock.text_network, || {
-                one_by_one_if_need_be(&texts, |texts| encoder.encode(texts))
+                one_by_one_if_need_be(&**encoder, &texts, || "plain", |texts| encoder.encode(texts))
             })?
         };
         for (row, result) in waiting.iter_mut().zip(results) {
@@ -312,9 +314,11 @@ fn feed(
 }
 
 /// Encodes a batch. If one input of it has no embedding, the others are not to suffer: then each goes
-/// through the network alone.
-fn one_by_one_if_need_be<T>(
+/// through the network alone. But where not even a plain input has one, it is not the inputs' fault.
+fn one_by_one_if_need_be<T, E: Encoder + ?Sized>(
+    encoder: &E,
     batch: &[T],
+    plain: impl Fn() -> T,
     encode: impl Fn(&[T]) -> Result<Vec<Embedding>, encode::Error>,
 ) -> Result<Vec<Result<Embedding, NotAnEmbedding>>, Error> {
     let encode = |batch: &[T]| {
@@ -331,7 +335,16 @@ fn one_by_one_if_need_be<T>(
     for input in batch.chunks(1) {
         match encode(input) {
             Ok(embeddings) => results.extend(embeddings.into_iter().map(Ok)),
-            Err(encode::Error::Embedding(reason)) => results.push(Err(reason)),
+            Err(encode::Error::Embedding(reason)) => {
+                if reason == NotAnEmbedding::NotFinite
+                    && let Err(encode::Error::Embedding(NotAnEmbedding::NotFinite)) =
+                        encode(&[plain()])
+                {
+                    let name = encoder.name().to_owned();
+                    return Err(encode::Error::Broken { name }.into());
+                }
+                results.push(Err(reason));
+            }
             Err(error) => return Err(error.into()),
         }
     }

@@ -83,14 +83,36 @@ impl fmt::Debug for Fingerprint {
     }
 }
 
+/// What there is to know of an encoder before it has made a vector.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The architecture's name, `resnet50` say.
+    pub name: String,
+    /// The length of every vector it makes.
+    pub dimension: usize,
+    /// Names the function that it is.
+    pub fingerprint: Fingerprint,
+}
+
 /// What every encoder can say of itself.
 pub trait Encoder: Send + Sync {
-    /// The architecture's name, `resnet50` say.
-    fn name(&self) -> &str;
+    /// Who it is; the same as long as it lives.
+    fn identity(&self) -> &Identity;
+
+    /// The architecture's name.
+    fn name(&self) -> &str {
+        &self.identity().name
+    }
+
     /// The length of every vector it makes.
-    fn dimension(&self) -> usize;
+    fn dimension(&self) -> usize {
+        self.identity().dimension
+    }
+
     /// Names the function that it is.
-    fn fingerprint(&self) -> Fingerprint;
+    fn fingerprint(&self) -> Fingerprint {
+        self.identity().fingerprint
+    }
 }
 
 /// A network that reads pictures.
@@ -150,6 +172,15 @@ pub enum Error {
     /// The network's output has no direction.
     #[error(transparent)]
     Embedding(#[from] NotAnEmbedding),
+    /// Whatever the network is given, what comes out is not a number.
+    #[error(
+        "the network {name} gives vectors that are not finite numbers, whatever it is shown: its \
+         weights are damaged; fetch or add the model again"
+    )]
+    Broken {
+        /// The architecture's name.
+        name: String,
+    },
     /// The encoder is not one.
     #[error("an encoder made {given} embeddings of {asked} inputs; it must make one of each")]
     Count {

@@ -38,6 +38,9 @@ pub struct ExpressionError {
 
 impl fmt::Display for ExpressionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.expression.trim().is_empty() {
+            return f.write_str(&self.reason);
+        }
         let Range { start, end } = self.place.clone();
         let before = self.expression.get(..start).unwrap_or_default().width();
         let marked = self.expression.get(start..end).unwrap_or_default().width().max(1);

@@ -240,8 +240,7 @@ mod tests {
         };
         assert_eq!(
             told("svd", &[]),
-            "there is no model \"svd\": there are bpr-mf, vbpr, dvbpr, dvbpr-alexnet, dvbpr-cae, \
-             aggregation-average, aggregation-1, aggregation-2, aggregation-gated, dvbpr-ENCODER"
+            format!("there is no model \"svd\": there are {}", Recipe::NAMES.join(", "))
         );
         assert!(
             told("bpr-mf", &[("depth", "3")])

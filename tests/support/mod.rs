@@ -10,30 +10,38 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use image::{Rgb, RgbImage};
 use lookalike::catalogue::{Entry, Error as CatalogueError, Item};
 use lookalike::encode::{
-    Embedding, Encoder, Error, Fingerprint, ImageEncoder, Pixels, TextEncoder,
+    Embedding, Encoder, Error, Fingerprint, Identity, ImageEncoder, Pixels, TextEncoder,
 };
 use lookalike::{Indexer, Report};
 use serde_json::Map;
 
 /// A histogram of 27 colours.
-#[derive(Default)]
 pub struct Colours {
     pub encoded: AtomicUsize,
-    /// Distinguishes encoders that a test wants to tell apart.
-    pub version: u8,
+    identity: Identity,
+}
+
+/// Versions are encoders that a test wants to tell apart.
+fn identity(name: &str, dimension: usize, version: u8) -> Identity {
+    let fingerprint = Fingerprint::of(&[name.as_bytes(), &[version]]);
+    Identity { name: name.to_owned(), dimension, fingerprint }
+}
+
+impl Colours {
+    pub fn version(version: u8) -> Self {
+        Colours { encoded: AtomicUsize::new(0), identity: identity("colours", 27, version) }
+    }
+}
+
+impl Default for Colours {
+    fn default() -> Self {
+        Colours::version(0)
+    }
 }
 
 impl Encoder for Colours {
-    fn name(&self) -> &str {
-        "colours"
-    }
-
-    fn dimension(&self) -> usize {
-        27
-    }
-
-    fn fingerprint(&self) -> Fingerprint {
-        Fingerprint::of(&[b"colours", &[self.version]])
+    fn identity(&self) -> &Identity {
+        &self.identity
     }
 }
 
@@ -54,23 +62,26 @@ impl ImageEncoder for Colours {
 }
 
 /// A bag of words, hashed into 64 places.
-#[derive(Default)]
 pub struct Words {
     pub encoded: AtomicUsize,
-    pub version: u8,
+    identity: Identity,
+}
+
+impl Words {
+    pub fn version(version: u8) -> Self {
+        Words { encoded: AtomicUsize::new(0), identity: identity("words", 64, version) }
+    }
+}
+
+impl Default for Words {
+    fn default() -> Self {
+        Words::version(0)
+    }
 }
 
 impl Encoder for Words {
-    fn name(&self) -> &str {
-        "words"
-    }
-
-    fn dimension(&self) -> usize {
-        64
-    }
-
-    fn fingerprint(&self) -> Fingerprint {
-        Fingerprint::of(&[b"words", &[self.version]])
+    fn identity(&self) -> &Identity {
+        &self.identity
     }
 }
 
@@ -135,6 +146,11 @@ impl Both {
             .unwrap()
             .with_text_encoder(self.words.clone())
             .unwrap()
+    }
+
+    /// A collection whose pictures nobody here can embed.
+    pub fn open_texts(&self, path: &Path) -> lookalike::Collection {
+        lookalike::Collection::open(path).unwrap().with_text_encoder(self.words.clone()).unwrap()
     }
 
     /// How many pictures and texts have gone through the networks so far.

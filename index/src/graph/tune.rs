@@ -61,19 +61,27 @@ fn queries(vectors: &Vectors<'_>, view: &View<'_>, seed: u64) -> Vec<f32> {
     let mut queries = Vec::with_capacity(QUERIES * vectors.dimension);
     for _ in 0..QUERIES {
         let row = random.below(vectors.len());
-        let links = view.block(row as u32).links;
-        let mut neighbour = || {
-            let link = u32::from_le_bytes(links[random.below(NEIGHBOURS)]);
-            vectors.row(link as usize)
-        };
-        let (one, other) = (neighbour(), neighbour());
-        let moved = one.iter().zip(other).map(|(one, other)| (one - other) / 2.0);
-        let query: Vec<f32> =
-            vectors.row(row).iter().zip(moved).map(|(x, moved)| x + moved).collect();
-        let norm = dot(&query, &query).sqrt().max(f32::MIN_POSITIVE);
-        queries.extend(query.iter().map(|x| x / norm));
+        let links = view.block(row as u32).links.map(u32::from_le_bytes);
+        queries.extend(query_near(vectors, row, &links, &mut random));
     }
     queries
+}
+
+/// A made-up query: a row moved by half the difference of two of these neighbours.
+pub(super) fn query_near(
+    vectors: &Vectors<'_>,
+    row: usize,
+    links: &[u32],
+    random: &mut Random,
+) -> Vec<f32> {
+    let mut neighbour = || vectors.row(links[random.below(links.len())] as usize);
+    let (one, other) = (neighbour(), neighbour());
+    let moved = one.iter().zip(other).map(|(one, other)| (one - other) / 2.0);
+    let mut query: Vec<f32> =
+        vectors.row(row).iter().zip(moved).map(|(x, moved)| x + moved).collect();
+    let norm = dot(&query, &query).sqrt().max(f32::MIN_POSITIVE);
+    query.iter_mut().for_each(|x| *x /= norm);
+    query
 }
 
 /// The root mean square errors of estimates around the best rows, and of sketches of those.

@@ -8,7 +8,7 @@ use std::io;
 use rayon::prelude::*;
 
 use super::build::{self, Cancelled, GraphOptions, OnProgress, Stage, tell};
-use super::codes::{self, Coder, Projected};
+use super::codes::{self, Coder, Correction, Projected};
 use super::layout::{BlockLength, GraphLayout, head};
 use super::sketch;
 use super::tune;
@@ -48,9 +48,10 @@ pub(crate) fn write(
     let grown = build::grow(vectors, options, on_progress)?;
     let slots = codes::slots(vectors.dimension);
     let axes = codes::axes(vectors.dimension, slots);
-    let coder = codes::learn(vectors, &grown.links, slots, axes, options.seed);
+    let mut coder = codes::learn(vectors, &grown.links, slots, axes, options.seed);
     write(&head(grown.entry, &coder))?;
     let projected: Projected = coder.project(vectors);
+    coder.correction = Correction::fit(&coder, vectors, &projected, &grown.links, options.seed);
     let sketch = coder.sketcher.as_ref().map_or(0, |_| sketch::length(width(vectors.dimension)));
     let length = BlockLength::new(slots, sketch).whole();
     let mut blocks = vec![0u8; CHUNK.min(rows) * length];

@@ -8,6 +8,7 @@ use lookalike::{Aspect, Filter, Query};
 use serde_json::json;
 
 use crate::cli::plain;
+use crate::cli::terms::score;
 
 /// Which hits are wanted.
 #[derive(clap::Args)]
@@ -27,7 +28,7 @@ pub struct Narrowing {
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, env = "LOOKALIKE_DIVERSITY")]
     diversity: f32,
     /// Leave out what scores less
-    #[arg(long, value_name = "SCORE", env = "LOOKALIKE_MIN_SCORE", allow_negative_numbers = true)]
+    #[arg(long, value_name = "SCORE", env = "LOOKALIKE_MIN_SCORE", allow_negative_numbers = true, value_parser = score)]
     min_score: Option<f32>,
     /// Leave out so many of the first hits, which earlier pages have shown
     #[arg(long, value_name = "N", default_value_t = 0, env = "LOOKALIKE_OFFSET")]

@@ -6,7 +6,9 @@ use rayon::prelude::*;
 
 use super::maps::{Arena, Maps};
 use super::preprocess::Preprocessing;
-use crate::encode::{Embedding, Encoder, Error, Fingerprint, ImageEncoder, Pixels, Weights};
+use crate::encode::{
+    Embedding, Encoder, Error, Fingerprint, Identity, ImageEncoder, Pixels, Weights,
+};
 
 /// A network that we know. Each has a file of its own, which ends in one of these.
 pub(super) struct Known {
@@ -37,11 +39,9 @@ const TOGETHER: usize = 8;
 
 /// A network with its weights and its rule of preprocessing.
 pub(super) struct PictureEncoder {
-    name: &'static str,
-    dimension: usize,
+    identity: Identity,
     network: Box<dyn Network>,
     preprocessing: Preprocessing,
-    fingerprint: Fingerprint,
     device: Device,
 }
 
@@ -59,11 +59,13 @@ impl PictureEncoder {
             &(known.dimension as u64).to_le_bytes(),
         ]);
         Ok(PictureEncoder {
-            name: known.name,
-            dimension: known.dimension,
+            identity: Identity {
+                name: known.name.to_owned(),
+                dimension: known.dimension,
+                fingerprint,
+            },
             network: (known.load)(weights, device)?,
             preprocessing,
-            fingerprint,
             device: device.clone(),
         })
     }
@@ -74,7 +76,8 @@ impl PictureEncoder {
         if let Some(other) = batch.iter().find(|pixels| !fits(pixels)) {
             let said = format!(
                 "{} reads pictures of side {side} and was given one of side {}",
-                self.name, other.side
+                self.name(),
+                other.side
             );
             return Err(candle_core::Error::msg(said).into());
         }
@@ -86,16 +89,8 @@ impl PictureEncoder {
 }
 
 impl Encoder for PictureEncoder {
-    fn name(&self) -> &str {
-        self.name
-    }
-
-    fn dimension(&self) -> usize {
-        self.dimension
-    }
-
-    fn fingerprint(&self) -> Fingerprint {
-        self.fingerprint
+    fn identity(&self) -> &Identity {
+        &self.identity
     }
 }
 

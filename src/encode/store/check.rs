@@ -7,7 +7,7 @@ use image::{Rgb, RgbImage};
 use super::known::Known;
 use super::model::sha256_of;
 use super::{Model, StoreError};
-use crate::encode::{Embedding, Modality};
+use crate::encode::{self, Embedding, Identity, Modality};
 
 const SENTENCE: &str = "That is a happy person";
 /// What [`SENTENCE`] is compared with in [`Known::cosines`].
@@ -38,21 +38,43 @@ pub(super) fn check(model: &Model) -> Result<Checked, StoreError> {
             files += 1;
         }
     }
-    let wrong = |wrong| StoreError::WrongAnswer { name: model.name.clone(), wrong };
-    let embeddings = match model.modality {
+    let Answer { dimension, known: answer_known, .. } = answer(model)?;
+    if let Some(record) = model.record.as_ref().filter(|record| record.dimension != dimension) {
+        let wrong = format!("{dimension} values a vector, not {}", record.dimension);
+        return Err(StoreError::WrongAnswer { name: model.name.clone(), wrong });
+    }
+    Ok(Checked { files, dimension, answer_known })
+}
+
+/// What a network made of something that every network can read.
+pub(super) struct Answer {
+    /// The architecture's name.
+    pub(super) architecture: String,
+    /// The length of a vector.
+    pub(super) dimension: usize,
+    /// Whether it was compared with a published one.
+    known: bool,
+}
+
+/// Loads a network and lets it encode; an error if that is not what it is known to make.
+pub(super) fn answer(model: &Model) -> Result<Answer, StoreError> {
+    let (embeddings, identity) = match model.modality {
         Modality::Text => {
+            let encoder = model.open_text(&Device::Cpu)?;
             let texts = [SENTENCE, OTHERS[0], OTHERS[1], OTHERS[2]];
-            model.open_text(&Device::Cpu)?.encode(&texts)?
+            (encoder.encode(&texts), encoder.identity().clone())
         }
         Modality::Image => {
             let encoder = model.open_image(&Device::Cpu)?;
-            encoder.encode(&[encoder.prepare(&gradient())])?
+            let embeddings = encoder.encode(&[encoder.prepare(&gradient())]);
+            (embeddings, encoder.identity().clone())
         }
     };
-    let dimension = embeddings[0].len();
-    if let Some(record) = model.record.as_ref().filter(|record| record.dimension != dimension) {
-        return Err(wrong(format!("{dimension} values a vector, not {}", record.dimension)));
-    }
+    let wrong = |wrong| StoreError::WrongAnswer { name: model.name.clone(), wrong };
+    let embeddings = embeddings.map_err(|error| match error {
+        encode::Error::Embedding(reason) => wrong(reason.to_string()),
+        error => error.into(),
+    })?;
     let cosines = Known::find(&model.name).and_then(|known| known.cosines);
     if let Some(expected) = cosines {
         let found = [1, 2, 3].map(|other| cosine(&embeddings[0], &embeddings[other]));
@@ -60,7 +82,8 @@ pub(super) fn check(model: &Model) -> Result<Checked, StoreError> {
             return Err(wrong(format!("cosines {found:.3?}, not {expected:?}")));
         }
     }
-    Ok(Checked { files, dimension, answer_known: cosines.is_some() })
+    let Identity { name: architecture, .. } = identity;
+    Ok(Answer { architecture, dimension: embeddings[0].len(), known: cosines.is_some() })
 }
 
 fn cosine(a: &Embedding, b: &Embedding) -> f64 {

@@ -6,6 +6,8 @@ use crate::encode::Modality;
 pub(super) struct Known {
     pub name: &'static str,
     pub modality: Modality,
+    /// The network's own name.
+    pub architecture: &'static str,
     pub dimension: usize,
     pub licence: &'static str,
     /// Of the weights file, as the sources deliver it.
@@ -35,6 +37,7 @@ pub(super) const KNOWN: [Known; 5] = [
     Known {
         name: "resnet50",
         modality: Modality::Image,
+        architecture: "resnet50",
         dimension: 2048,
         licence: "BSD-3-Clause",
         bytes: 102_500_000,
@@ -45,6 +48,7 @@ pub(super) const KNOWN: [Known; 5] = [
     Known {
         name: "efficientnet-lite0",
         modality: Modality::Image,
+        architecture: "efficientnet-lite0",
         dimension: 1280,
         licence: "Apache-2.0",
         bytes: 18_826_032,
@@ -59,6 +63,7 @@ pub(super) const KNOWN: [Known; 5] = [
     Known {
         name: "all-minilm-l6-v2",
         modality: Modality::Text,
+        architecture: "bert",
         dimension: 384,
         licence: "Apache-2.0",
         bytes: 90_868_376,
@@ -76,6 +81,7 @@ pub(super) const KNOWN: [Known; 5] = [
     Known {
         name: "all-mpnet-base-v2",
         modality: Modality::Text,
+        architecture: "mpnet",
         dimension: 768,
         licence: "Apache-2.0",
         bytes: 437_971_872,
@@ -99,6 +105,7 @@ pub(super) const KNOWN: [Known; 5] = [
     Known {
         name: "bert-base-nli-mean-tokens",
         modality: Modality::Text,
+        architecture: "bert",
         dimension: 768,
         licence: "Apache-2.0",
         bytes: 438_000_000,

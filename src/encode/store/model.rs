@@ -75,20 +75,6 @@ impl Model {
         }
     }
 
-    /// The network's name and the length of its vectors.
-    pub(super) fn describe(&self) -> Result<(String, usize), StoreError> {
-        match self.modality {
-            Modality::Image => {
-                let encoder = self.open_image(&Device::Cpu)?;
-                Ok((encoder.name().to_owned(), encoder.dimension()))
-            }
-            Modality::Text => {
-                let encoder = self.open_text(&Device::Cpu)?;
-                Ok((encoder.name().to_owned(), encoder.dimension()))
-            }
-        }
-    }
-
     fn wrong_modality(&self) -> StoreError {
         StoreError::WrongModality { name: self.name.clone(), modality: self.modality }
     }
@@ -115,7 +101,7 @@ impl Record {
 
 /// Only text encoders have a vocabulary.
 pub(super) fn modality_of(dir: &Path) -> Modality {
-    let text = ["modules.json", "tokenizer.json", "vocab.txt"];
+    let text = ["modules.json", "tokenizer.json", "vocab.txt", "spiece.model"];
     if text.iter().any(|file| dir.join(file).exists()) { Modality::Text } else { Modality::Image }
 }
 

@@ -9,11 +9,15 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use super::check::{Answer, answer};
 use super::files::{self, is_weights};
 use super::known::{Known, Source};
 use super::model::{modality_of, read_error, sha256_of, write_error};
 use super::{Model, ModelStore, Progress, Record, SourceError, StoreError, hub, package};
 use crate::encode::Error::Malformed;
+
+/// The source of a model that the user brought.
+const ADDED: &str = "added by the user";
 
 /// Where the hub's downloads go, within the hidden directory.
 const HUB: &str = "hub";
@@ -167,7 +171,7 @@ pub(super) fn add(store: &ModelStore, path: &Path, name: &str) -> Result<Model, 
         }
         copy(path, &files.join(name))?;
     }
-    prepare(&files, name, Known::find(name), "added by the user".into()).map_err(|error| {
+    prepare(&files, name, Known::find(name), ADDED.into()).map_err(|error| {
         match error {
             // Told of the user's file, not of our copy.
             SourceError::Store(error) => match *error {
@@ -218,8 +222,9 @@ fn prepare(
     files::convert(dir)?;
     let modality = modality_of(dir);
     let model = Model { name: name.into(), modality, dir: dir.to_owned(), record: None };
-    let (architecture, dimension) = model.describe()?;
-    if known.is_some_and(|known| (known.modality, known.dimension) != (modality, dimension)) {
+    let Answer { architecture, dimension, .. } = answer(&model)?;
+    let found = (modality, architecture.as_str(), dimension);
+    if known.is_some_and(|known| (known.modality, known.architecture, known.dimension) != found) {
         return Err(SourceError::NotAModel("another model than its name says"));
     }
     let mut hashes = BTreeMap::new();
@@ -227,7 +232,9 @@ fn prepare(
         let sha256 = sha256_of(&dir.join(&file))?;
         hashes.insert(file, sha256);
     }
-    let licence = known.map(|known| known.licence.to_owned());
+    // The terms are those of certain weights.
+    let proven = |known: &&Known| known.sha256.is_some() || source != ADDED;
+    let licence = known.filter(proven).map(|known| known.licence.to_owned());
     let name = name.to_owned();
     let record = Record {
         name,

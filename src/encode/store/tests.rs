@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::{Checked, ModelStore, StoreError};
 use crate::encode::Modality;
-use crate::encode::text::tests::{golden, write_checkpoint};
+use crate::encode::text::tests::{golden, write_broken_checkpoint, write_checkpoint};
 
 fn store() -> (TempDir, ModelStore) {
     let dir = tempfile::tempdir().unwrap();
@@ -91,9 +91,17 @@ fn a_foreign_model_is_not_taken_under_a_known_name() {
     let (_cache, store) = store();
     let error = store.add(checkpoint().path(), Some("all-minilm-l6-v2")).unwrap_err().to_string();
     assert!(error.contains("53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"));
-    // Of this one no hash is known, but its dimension is.
+    // Of this one no hash is known, but its architecture and its dimension are.
     let error = store.add(checkpoint().path(), Some("bert-base-nli-mean-tokens")).unwrap_err();
     assert!(error.to_string().contains("another model than its name says"), "{error}");
+    assert_eq!(entries(&store), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn a_network_that_gives_no_numbers_is_not_taken() {
+    let (_cache, store) = store();
+    let error = store.add(write_broken_checkpoint().path(), Some("mine")).unwrap_err().to_string();
+    assert!(error.contains("mine gives a wrong answer") && error.contains("finite"), "{error}");
     assert_eq!(entries(&store), Vec::<PathBuf>::new());
 }
 

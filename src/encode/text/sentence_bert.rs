@@ -12,20 +12,18 @@ use super::parameters::Parameters;
 use super::pooling::{Pooling, pool};
 use super::tokens::Tokens;
 use super::transformer::{Run, Transformer};
-use crate::encode::{Embedding, Encoder, Error, Fingerprint, TextEncoder, Weights};
+use crate::encode::{Embedding, Encoder, Error, Fingerprint, Identity, TextEncoder, Weights};
 
 /// Texts that are tokenised at once: bounds the memory that a long list takes.
 const TEXTS_AT_ONCE: usize = 4096;
 
 /// A text encoder of the Sentence-BERT family.
 pub(super) struct SentenceBert {
-    name: &'static str,
+    identity: Identity,
     tokens: Tokens,
     network: Network,
     pooling: Vec<Pooling>,
     tail: Vec<TailModule>,
-    dimension: usize,
-    fingerprint: Fingerprint,
 }
 
 enum TailModule {
@@ -63,8 +61,8 @@ impl SentenceBert {
         // Raised when the same files come to give other vectors.
         let version = b"sentence-bert 1";
         let fingerprint = Fingerprint::of(&[version, &described, &tokenizer, &hashes]);
-        let pooling = recipe.pooling;
-        Ok(SentenceBert { name, tokens, network, pooling, tail, dimension, fingerprint })
+        let identity = Identity { name: name.to_owned(), dimension, fingerprint };
+        Ok(SentenceBert { identity, tokens, network, pooling: recipe.pooling, tail })
     }
 
     /// One row a text of a batch, as the last module gives it.
@@ -132,16 +130,8 @@ fn pieces<'a>(texts: &'a [usize], tokenised: &[Vec<u32>], most: usize) -> Vec<&'
 }
 
 impl Encoder for SentenceBert {
-    fn name(&self) -> &str {
-        self.name
-    }
-
-    fn dimension(&self) -> usize {
-        self.dimension
-    }
-
-    fn fingerprint(&self) -> Fingerprint {
-        self.fingerprint
+    fn identity(&self) -> &Identity {
+        &self.identity
     }
 }
 

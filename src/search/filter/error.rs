@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::place::Place;
 use crate::collection::FieldType;
-use crate::spelling::meant;
+use crate::spelling::{listed, meant};
 
 /// Why an expression cannot be read, or cannot be asked of this collection.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,7 +35,7 @@ pub enum FilterError {
         place: Place,
     },
     /// No item has the field.
-    #[error("there is no field \"{name}\"{}; there are: {}\n{place}", meant(.nearest), .known.join(", "))]
+    #[error("there is no field \"{name}\"{}; there are: {}\n{place}", meant(.nearest), listed(.known))]
     NoSuchField {
         /// The name as it was given.
         name: String,

@@ -19,7 +19,9 @@ use std::time::Instant;
 
 use image::RgbImage;
 use lookalike::catalogue::{Entry, Error as CatalogueError};
-use lookalike::encode::{self, Encoder, Fingerprint, ImageEncoder, Modality, Pixels, TextEncoder};
+use lookalike::encode::{
+    self, Encoder, Fingerprint, Identity, ImageEncoder, Modality, Pixels, TextEncoder,
+};
 use lookalike::{Collection, Embedding, Indexer, Item, Query, Term};
 use lookalike_tools::seed::Rng;
 use serde_json::json;
@@ -49,8 +51,8 @@ fn fill(collection: &str, pictures: &Path, items: u64) -> Outcome {
     }
     let start = Instant::now();
     let report = Indexer::new(collection)
-        .image_encoder("chance of 2048", Arc::new(Chance { dimension: 2048 }))
-        .text_encoder("chance of 384", Arc::new(Chance { dimension: 384 }))
+        .image_encoder("chance of 2048", Arc::new(Chance::new(2048)))
+        .text_encoder("chance of 384", Arc::new(Chance::new(384)))
         .run((0..items).map(|row| entry(row, pictures)))?;
     let mut line = serde_json::to_value(&report)?;
     line["seconds"] = json!(start.elapsed().as_secs_f64());
@@ -87,31 +89,28 @@ fn words(rng: &mut Rng, count: usize) -> String {
 
 /// An encoder that rolls dice, the same ones for the same input.
 struct Chance {
-    dimension: usize,
+    identity: Identity,
 }
 
 impl Chance {
+    fn new(dimension: usize) -> Self {
+        let fingerprint = Fingerprint::of(&[b"chance", &dimension.to_le_bytes()]);
+        Chance { identity: Identity { name: "chance".to_owned(), dimension, fingerprint } }
+    }
+
     fn embed(&self, bytes: impl Iterator<Item = u8>) -> Result<Embedding, encode::Error> {
         let seed = bytes.fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
         let mut rng = Rng::new(seed, "embedding", 0);
-        let values = (0..self.dimension).map(|_| (rng.bits() >> 40) as f32 - (1u32 << 23) as f32);
+        let values = (0..self.dimension()).map(|_| (rng.bits() >> 40) as f32 - (1u32 << 23) as f32);
         Ok(Embedding::new(values.collect())?)
     }
 }
 
 impl Encoder for Chance {
-    fn name(&self) -> &str {
-        "chance"
-    }
-
-    fn dimension(&self) -> usize {
-        self.dimension
-    }
-
-    fn fingerprint(&self) -> Fingerprint {
-        Fingerprint::of(&[b"chance", &self.dimension.to_le_bytes()])
+    fn identity(&self) -> &Identity {
+        &self.identity
     }
 }
 

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::axes::{dot, principal};
-use super::{Axes, Codebook, Coder, codebook, sketched};
+use super::{Axes, Codebook, Coder, Correction, codebook, sketched};
 use crate::graph::build::{Links, Random};
 use crate::graph::sketch::Sketcher;
 use crate::graph::turn::{draw_signs, width};
@@ -46,6 +46,7 @@ pub(in crate::graph) fn learn(
         codebook: Codebook::learn(&seen, starts),
         sketcher: sketched(dimension).then(|| Sketcher::learn(vectors, width(dimension))),
         signs,
+        correction: Correction::default(),
     }
 }
 

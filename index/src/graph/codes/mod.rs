@@ -3,8 +3,8 @@
 //! A link's residual, neighbour minus row, is scaled to length one, projected on the [axes] on which
 //! residuals differ most, and each group of axes (a slot) is rounded to the nearest of 16 [points](codebook).
 //! Then `q . neighbour = q . row + offset + scale * (q . residual)`, where the last term is looked up. The scale is the residual's
-//! length, corrected for what its code leaves out; the offset is what the code misses as seen from the row itself,
-//! which is known: `row . residual` is minus half the square of the length.
+//! length, [corrected](correction) for what its code leaves out; the offset is part of what the code misses as seen from the
+//! row itself, which is known: `row . residual` is minus half the square of the length.
 //!
 //! Measured on 100,000 x 768 (a spread of .075 of what is estimated): root mean square error .0168 with these
 //! 44 bytes a link; .0161 with one bit for each of the 768 dimensions (96 bytes), .038 with one bit for each of 352
@@ -13,10 +13,12 @@
 
 pub(super) mod axes;
 pub(super) mod codebook;
+mod correction;
 mod learn;
 
 pub(super) use axes::dot;
 pub(super) use codebook::Codebook;
+pub(super) use correction::Correction;
 pub(super) use learn::learn;
 
 use rayon::prelude::*;
@@ -62,6 +64,7 @@ pub(super) struct Coder {
     pub(super) codebook: Codebook,
     /// For sketches of the rows themselves, where those pay.
     pub(super) sketcher: Option<Sketcher>,
+    pub(super) correction: Correction,
     /// By which sketches, and the axes as a query meets them, are turned.
     pub(super) signs: Vec<u8>,
 }
@@ -89,13 +92,6 @@ impl Axes {
     }
 }
 
-/// Codes tell at least this part of a residual, or are taken to: a scale has its limits.
-const LEAST_TOLD: f32 = 0.05;
-/// What the codes miss of a residual as seen from its own row is known, and as seen from a query it is so much of that:
-/// at 1 estimates err on the low side, at 0 on the high one. 100,000 x 2048, breadth 24: recall .976, with neither this
-/// nor the scale corrected .922.
-const MISSED: f32 = 0.6;
-
 /// Every row on every axis.
 pub(super) struct Projected {
     values: Vec<f32>,
@@ -112,6 +108,24 @@ impl Coder {
         Projected { values, axes }
     }
 
+    fn teller<'a>(
+        &'a self,
+        vectors: &'a Vectors<'a>,
+        projected: &'a Projected,
+        row: u32,
+        vector: &'a [f32],
+    ) -> Teller<'a> {
+        Teller {
+            coder: self,
+            vectors,
+            projected,
+            vector,
+            from: projected.of(row),
+            residual: vec![0.0; projected.axes],
+            codes: vec![0; self.codebook.slots()],
+        }
+    }
+
     /// Writes a row's links, scales and codes into its block, which is zero.
     pub(super) fn encode(
         &self,
@@ -122,11 +136,9 @@ impl Coder {
         block: &mut [u8],
     ) {
         let vector = vectors.row(row as usize);
-        let from = projected.of(row);
-        let mut residual = vec![0.0f32; projected.axes];
-        let mut codes = vec![0u8; self.codebook.slots()];
+        let mut told = self.teller(vectors, projected, row, &vector);
         let (head, rest) = block.split_at_mut(CODES);
-        let (slots, sketch) = rest.split_at_mut(codes.len() * SLOT);
+        let (slots, sketch) = rest.split_at_mut(self.codebook.slots() * SLOT);
         let (slots, _) = slots.as_chunks_mut::<SLOT>();
         if let Some(sketcher) = &self.sketcher {
             sketcher.sketch(&self.signs, &vector, sketch);
@@ -136,23 +148,65 @@ impl Coder {
             *place = links.of(row).get(i).unwrap_or(&row).to_le_bytes();
         }
         for (i, &to) in links.of(row).iter().enumerate().take(NEIGHBOURS) {
-            let mut similarity = 0.0;
-            vectors.products(to as usize, 1, &[&vector], std::slice::from_mut(&mut similarity));
-            let length = (2.0 - 2.0 * similarity).max(0.0).sqrt();
-            let scale = if length > 0.0 { 1.0 / length } else { 0.0 };
-            for ((residual, to), from) in residual.iter_mut().zip(projected.of(to)).zip(from) {
-                *residual = (to - from) * scale;
-            }
-            self.codebook.encode(&residual, &mut codes);
-            // What the codes leave out of a residual's length is added to what they tell.
-            let scale = length / self.codebook.product(&codes, &residual).max(LEAST_TOLD);
-            let missed = similarity - 1.0 - scale * self.codebook.product(&codes, from);
+            let link = told.of(to);
+            let scale = self.correction.scale(link.told);
             let half = |x| half::f16::from_f32(x).to_le_bytes();
-            head[SCALES..].as_chunks_mut().0[i] = half(scale);
-            head[OFFSETS..].as_chunks_mut().0[i] = half(MISSED * missed);
-            for (slot, code) in slots.iter_mut().zip(&codes) {
+            head[SCALES..].as_chunks_mut().0[i] = half(link.length * scale);
+            head[OFFSETS..].as_chunks_mut().0[i] =
+                half(self.correction.missed * link.missed(scale));
+            for (slot, code) in slots.iter_mut().zip(&told.codes) {
                 slot[i % SLOT] |= code << (4 * (i / SLOT));
             }
+        }
+    }
+}
+
+/// What a code tells of a link, and does not.
+struct Link {
+    /// The residual's length.
+    length: f32,
+    /// The part of a residual of length one that its code tells.
+    told: f32,
+    /// The residual as seen from its own row, and what the code tells of that.
+    seen: f32,
+    seen_told: f32,
+}
+
+impl Link {
+    /// What the code misses as seen from its own row, scaled so.
+    fn missed(&self, scale: f32) -> f32 {
+        self.seen - scale * self.seen_told
+    }
+}
+
+/// Encodes the links of one row.
+struct Teller<'a> {
+    coder: &'a Coder,
+    vectors: &'a Vectors<'a>,
+    projected: &'a Projected,
+    vector: &'a [f32],
+    from: &'a [f32],
+    residual: Vec<f32>,
+    /// Of the last link.
+    codes: Vec<u8>,
+}
+
+impl Teller<'_> {
+    fn of(&mut self, to: u32) -> Link {
+        let similarity = self.vectors.similarity(to, self.vector);
+        let length = (2.0 - 2.0 * similarity).max(0.0).sqrt();
+        let scale = if length > 0.0 { 1.0 / length } else { 0.0 };
+        let to = self.projected.of(to);
+        for ((residual, to), from) in self.residual.iter_mut().zip(to).zip(self.from) {
+            *residual = (to - from) * scale;
+        }
+        let codebook = &self.coder.codebook;
+        codebook.encode(&self.residual, &mut self.codes);
+        Link {
+            length,
+            told: codebook.product(&self.codes, &self.residual),
+            seen: similarity - 1.0,
+            seen_told: length * codebook.product(&self.codes, self.from),
         }
     }
 }

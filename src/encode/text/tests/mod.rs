@@ -166,6 +166,17 @@ pub(in crate::encode) fn write_checkpoint(golden: &Golden, pooling: &[&str]) -> 
     folder
 }
 
+/// One whose weights are damaged: its vectors are no numbers.
+pub(in crate::encode) fn write_broken_checkpoint() -> tempfile::TempDir {
+    let golden = golden("bert");
+    let checkpoint = write_checkpoint(&golden, &["mean_tokens"]);
+    let mut tensors = tensors(&golden.config);
+    let norm = tensors.get_mut("encoder.layer.2.output.LayerNorm.weight").unwrap();
+    *norm = (&*norm * f64::NAN).unwrap();
+    save(&tensors, &checkpoint.path().join("model.safetensors"));
+    checkpoint
+}
+
 fn save(tensors: &HashMap<String, Tensor>, path: &Path) {
     candle_core::safetensors::save(tensors, path).unwrap();
 }
