@@ -64,7 +64,8 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
             let by = told.by_biases;
             writeln!(out, "{key}: {:.2} stars, {by:.2} by biases alone", told.stars)?;
         }
-        if !common.quiet && !(told.user_known && told.item_known) {
+        let known = told.user_known && told.item_known;
+        if !common.quiet && !known {
             let who = if told.user_known {
                 format!("the item {key}")
             } else {
