@@ -23,6 +23,8 @@ mod similar;
 mod snapshot;
 mod table;
 mod taste;
+mod taste_categories;
+mod taste_rating;
 mod terms;
 mod train;
 mod tune;
@@ -97,6 +99,8 @@ enum Command {
     Train(train::Args),
     Evaluate(evaluate::Args),
     Recommend(recommend::Args),
+    Taste(taste_categories::Args),
+    Rate(taste_rating::Args),
     Ledger(ledger::Args),
     Info(info::Args),
     Verify(verify::Args),
@@ -126,6 +130,8 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Interactions(args) => interactions::run(args, common),
         Command::Train(args) => train::run(args, common),
         Command::Recommend(args) => recommend::run(args, common),
+        Command::Taste(args) => taste_categories::run(args, common),
+        Command::Rate(args) => taste_rating::run(args, common),
         Command::Evaluate(args) => evaluate::run(args, common),
         Command::Ledger(args) => ledger::run(args, common),
         Command::Info(args) => info::run(args, common),
