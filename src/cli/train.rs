@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::builder::FalseyValueParser;
 use lookalike::Collection;
+use lookalike::taste::rating::{RatingSettings, RatingTraining};
 use lookalike::taste::{
     Course, EpochReport, Keep, Material, Paused, Recipe, Split, Training, finish, plot,
 };
@@ -14,6 +15,7 @@ use serde_json::json;
 
 use super::interactions::Reading;
 use super::taste::{Dividing, changes};
+use super::taste_rating;
 use super::{Common, Outcome, remark};
 
 /// Learn users' taste from what they took
@@ -70,6 +72,14 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
         args.reading.take(&args.collection, file, common)?;
     }
     let set = changes(&args.set)?;
+    if args.model == "rating" {
+        let settings = RatingSettings::changed(set.get("rating").map_or(&[], Vec::as_slice))?;
+        let collection = Collection::open(&args.collection)?.with_models(common.models()?);
+        let interactions = args.dividing.interactions(&collection)?;
+        let Args { epochs, patience, seed, .. } = *args;
+        let training = RatingTraining { epochs, patience, seed };
+        return taste_rating::train(&collection, &interactions, settings, training, common);
+    }
     let recipe = Recipe::new(&args.model, set.get(&args.model).map_or(&[], Vec::as_slice))?;
     let collection = Collection::open(&args.collection)?;
     let interactions = args.dividing.interactions(&collection)?;

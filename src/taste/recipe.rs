@@ -15,6 +15,7 @@ use super::frozen::{FrozenSettings, LinearSettings};
 use super::history::History;
 use super::material::Material;
 use super::model::{Insight, Model, Plan, State};
+use super::rating::RatingSettings;
 use super::vbpr::VbprSettings;
 use super::{Error, ModelError};
 
@@ -115,6 +116,20 @@ impl Recipe {
     /// Some of the shop's pictures, and below each what the model draws of it; `None` where it draws nothing.
     pub fn drawings(&self, material: &Material<'_>, seed: u64) -> Result<Option<RgbImage>, Error> {
         self.plan.drawings(material, seed)
+    }
+}
+
+impl AggregationSettings {
+    /// The usual settings of a variant but for those that `changes` names.
+    pub fn changed(pooling: Variant, changes: &[(String, String)]) -> Result<Self, ModelError> {
+        changed(AggregationSettings::of(pooling), changes)
+    }
+}
+
+impl RatingSettings {
+    /// The usual settings but for those that `changes` names.
+    pub fn changed(changes: &[(String, String)]) -> Result<Self, ModelError> {
+        changed(RatingSettings::default(), changes)
     }
 }
 
