@@ -8,6 +8,7 @@
 //! their high byte, as Pillow does it, since that is what the encoders' reference pipelines read.
 
 mod kind;
+mod scaled;
 
 use std::fs::File;
 use std::io::{self, Cursor, Read};
@@ -150,14 +151,29 @@ pub fn read_picture(path: &Path, limits: &PictureLimits) -> Result<Vec<u8>, Pict
 
 /// The picture in `bytes`: the first frame, turned upright by its EXIF orientation, on white.
 pub fn decode_picture(bytes: &[u8], limits: &PictureLimits) -> Result<RgbImage, PictureError> {
+    decode_at_least(bytes, limits, u32::MAX)
+}
+
+/// As [`decode_picture`], but a large JPEG comes at a half, a quarter or an eighth of its size where its shorter
+/// side still has at least `enough` pixels then.
+pub fn decode_at_least(
+    bytes: &[u8],
+    limits: &PictureLimits,
+    enough: u32,
+) -> Result<RgbImage, PictureError> {
     let kind = Kind::of(bytes)?;
     // The decoders are other people's code reading hostile bytes; they contain assertions, and one bad
     // picture must cost one ledger entry, not the run. Nothing they touched outlives the panic.
-    catch_unwind(AssertUnwindSafe(|| decode(bytes, kind, limits)))
+    catch_unwind(AssertUnwindSafe(|| decode(bytes, kind, limits, enough)))
         .unwrap_or(Err(PictureError::DecoderFailed(kind)))
 }
 
-fn decode(bytes: &[u8], kind: Kind, limits: &PictureLimits) -> Result<RgbImage, PictureError> {
+fn decode(
+    bytes: &[u8],
+    kind: Kind,
+    limits: &PictureLimits,
+    enough: u32,
+) -> Result<RgbImage, PictureError> {
     let whole = match kind {
         Kind::Jpeg => jpeg_has_end(bytes),
         Kind::WebP => webp_has_end(bytes),
@@ -183,8 +199,12 @@ fn decode(bytes: &[u8], kind: Kind, limits: &PictureLimits) -> Result<RgbImage, 
         return Err(PictureError::TooManyPixels { width, height, limit: limits.max_pixels });
     }
     let orientation = orientation(&mut decoder);
-    let mut upright =
-        DynamicImage::ImageRgb8(on_white(DynamicImage::from_decoder(decoder).map_err(failed)?));
+    let scaled = || scaled::decode(bytes, (width, height), enough, limits.max_alloc());
+    let picture = match (kind == Kind::Jpeg).then(scaled).flatten() {
+        Some(smaller) => smaller,
+        None => on_white(DynamicImage::from_decoder(decoder).map_err(failed)?),
+    };
+    let mut upright = DynamicImage::ImageRgb8(picture);
     upright.apply_orientation(orientation);
     Ok(upright.into_rgb8())
 }

@@ -27,6 +27,7 @@ mod taste_categories;
 mod taste_rating;
 mod terms;
 mod train;
+mod tune;
 mod verify;
 mod words;
 
@@ -103,6 +104,7 @@ enum Command {
     Ledger(ledger::Args),
     Info(info::Args),
     Verify(verify::Args),
+    Tune(tune::Args),
     Remove(remove::Args),
     Compact(compact::Args),
     Snapshot(snapshot::Args),
@@ -134,6 +136,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Ledger(args) => ledger::run(args, common),
         Command::Info(args) => info::run(args, common),
         Command::Verify(args) => verify::run(args, common),
+        Command::Tune(args) => tune::run(args, common),
         Command::Remove(args) => remove::run(args, common),
         Command::Compact(args) => compact::run(args, common),
         Command::Snapshot(args) => snapshot::run(args, common),

@@ -21,7 +21,7 @@ use super::report::Busy;
 use super::store::{Cached, ContentHash, Store, hash};
 use super::work::{Embedded, EmbeddedNow, Outcome, Step, Work};
 use crate::catalogue::Rejection;
-use crate::catalogue::picture::{PictureError, PictureLimits, decode_picture, read_picture};
+use crate::catalogue::picture::{PictureError, PictureLimits, decode_at_least, read_picture};
 use crate::encode::{self, Embedding, Encoder, NotAnEmbedding, Pixels};
 
 /// Rows that travel together. A prepared picture takes 600 kB, and four chunks can be under way.
@@ -169,7 +169,9 @@ impl<'a> Pipeline<'a> {
         row.picture = Some(PictureRecord::new(path.clone(), &hash, bytes.len() as u64, changed));
         match self.store.known(&fingerprint, &hash)? {
             Some(known) => row.picture_refused = known.refusal().map(|why| at(&path, why)),
-            None => match timed(&self.clock.decode, || decode_picture(&bytes, self.limits)) {
+            None => match timed(&self.clock.decode, || {
+                decode_at_least(&bytes, self.limits, encoder.enough().unwrap_or(u32::MAX))
+            }) {
                 Ok(picture) => {
                     let pixels = timed(&self.clock.prepare, || encoder.prepare(&picture));
                     row.picture_input = Some((hash, pixels));

@@ -47,6 +47,12 @@ impl Collection {
         only(encoder.encode(&[encoder.prepare(picture)])?)
     }
 
+    /// The pixels that the shorter side of a picture needs, for [`Collection::embed_image`] to make what
+    /// indexing its file makes.
+    pub(crate) fn enough(&self) -> Result<Option<u32>, Error> {
+        Ok(self.image_encoder()?.enough())
+    }
+
     /// Embeds words as the collection's own texts were.
     pub fn embed_text(&self, words: &str) -> Result<Embedding, Error> {
         only(self.text_encoder()?.encode(&[words])?)

@@ -122,6 +122,11 @@ pub trait Encoder: Send + Sync {
 pub trait ImageEncoder: Encoder {
     /// Resizes, crops and scales a picture to what the network reads.
     fn prepare(&self, picture: &RgbImage) -> Pixels;
+    /// How many pixels the shorter side of a picture needs for the same embedding, to a cosine of 0.999: a
+    /// decoder may give one that is smaller than the file's. `None` where that is not known.
+    fn enough(&self) -> Option<u32> {
+        None
+    }
     /// One embedding a picture, in order.
     fn encode(&self, batch: &[Pixels]) -> Result<Vec<Embedding>, Error>;
 }

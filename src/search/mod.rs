@@ -42,7 +42,7 @@ use std::path::PathBuf;
 
 use lookalike_index::Shelf;
 
-use crate::catalogue::picture::{PictureError, PictureLimits, decode_picture, read_picture};
+use crate::catalogue::picture::{PictureError, PictureLimits, decode_at_least, read_picture};
 use crate::collection::{self, Collection};
 use crate::encode::{self, Embedding, Modality};
 use column::{QueryPart, Source};
@@ -276,7 +276,8 @@ impl Collection {
     }
 
     fn embed_picture(&self, name: &str, bytes: &[u8]) -> Result<Embedding, Error> {
-        let picture = decode_picture(bytes, &PictureLimits::default())
+        let enough = self.enough()?.unwrap_or(u32::MAX);
+        let picture = decode_at_least(bytes, &PictureLimits::default(), enough)
             .map_err(|source| Error::Picture { name: name.to_owned(), source })?;
         Ok(self.embed_image(&picture)?)
     }

@@ -27,7 +27,7 @@ use super::gallery::{Gallery, Scale, planes};
 use super::history::History;
 use super::material::Material;
 use super::model::{Insight, Learned, Looks, Model, Plan, State, halves, whole};
-use super::net::{Adam, AdamSettings, Decay, Network, Pass, Shape, alexnet, cnn_f};
+use super::net::{Adam, AdamSettings, Decay, Network, Pass, Shape, alexnet, backward, cnn_f};
 use super::recipe::map;
 use super::triples::{Triple, triples};
 use crate::encode::image::squash;
@@ -209,7 +209,7 @@ impl Dvbpr {
         let loss = self.differentiate(&triples, &items, &values, &mut gradient);
         // Something whose gradient with respect to phi is the one found.
         let gradients = Tensor::from_vec(gradient, phi.shape(), &Device::Cpu)
-            .and_then(|gradient| (phi * gradient)?.sum_all()?.backward());
+            .and_then(|gradient| backward(&(phi * gradient)?.sum_all()?));
         self.adam.step(&mut gradients.map_err(failed)?).map_err(failed)?;
         self.descend();
         Ok(loss)

@@ -9,10 +9,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from harness import DATA, Engine, Worker, arguments, bars, build, compare, finish, in_turns
+from harness import DATA, DEBIAN, Engine, Worker, arguments, bars, build, compare, finish, in_turns, python_with
 
 HERE = Path(__file__).parent
-DEBIAN = "/usr/bin/python3"
 PICTURES = ("resnet50", "efficientnet-lite0")
 TEXTS = ("minilm", "bert-base")
 MOST = 32
@@ -48,13 +47,14 @@ def sentences(tokens):
 def workers(binary, kind, folder, given):
     """Us and the peers on one network, each with its input loaded."""
     packages = next(Path(sys.prefix).glob("lib/python3*/site-packages"))
+    python, own = python_with("torch")
     commands = {
         "lookalike": [binary, kind, folder, given],
         "onnxruntime": [sys.executable, HERE / "encode_peers.py", "onnx", folder, given],
-        "pytorch": [DEBIAN, HERE / "encode_peers.py", "torch", folder, given, packages],
+        "pytorch": [python, HERE / "encode_peers.py", "torch", folder, given, packages],
     }
-    if kind == "text":
-        # Debian's multiplies matrices by a reference BLAS; the figure would say nothing.
+    if kind == "text" and not own:
+        # Debian's has a reference BLAS; the figure would say nothing.
         del commands["pytorch"]
     return [Worker(name, command) for name, command in commands.items()]
 

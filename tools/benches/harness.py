@@ -10,21 +10,25 @@ import json
 import os
 import statistics
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+DEBIAN = Path("/usr/bin/python3")
 DATA = Path(os.environ["LOOKALIKE_BENCH_DATA"])
 
 
-def arguments(about, data=None):
-    """The options that every case has; and the folder of the data, in cases that say what that is."""
+def arguments(about, data=None, more=()):
+    """The options that every case has; the folder of the data, in cases that say what that is; and a case's own."""
     parser = argparse.ArgumentParser(description=about.split("\n\n")[0])
     parser.add_argument("--quick", action="store_true", help="smaller data and fewer rounds: within a minute")
     parser.add_argument("--json", metavar="FILE", help="append the results to FILE, a JSON object a line")
     if data:
         parser.add_argument("--data", metavar="DIR", help=data)
+    for name, settings in more:
+        parser.add_argument(name, **settings)
     return parser.parse_args()
 
 
@@ -34,6 +38,21 @@ def build(binary, package="lookalike-tools"):
     built = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     messages = map(json.loads, built.stdout.splitlines())
     return next(m["executable"] for m in messages if m.get("executable") and m["target"]["name"] == binary)
+
+
+def python_with(*modules):
+    """This Python if it has the modules, else Debian's; whether it is this one.
+
+    Debian's PyTorch has a reference BLAS, which takes twice to fifteen times the time of the Python index's.
+    """
+    has = lambda python: not subprocess.run([python, "-c", "import " + ", ".join(modules)], capture_output=True).returncode
+    if has(sys.executable):
+        return sys.executable, True
+    if has(DEBIAN):
+        names = ", ".join(modules)
+        print(f"{names}: Debian's, which are slow; `pip install {names}` into {sys.prefix} for a fair peer", file=sys.stderr)
+        return DEBIAN, False
+    raise SystemExit(f"neither {sys.executable} nor {DEBIAN} has {', '.join(modules)}: install python3-torch")
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,14 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from harness import DATA, Engine, arguments, bars, build, compare, finish, run, table
+from harness import DATA, DEBIAN, Engine, arguments, bars, build, compare, finish, python_with, run, table
 
 HERE = Path(__file__).parent
 CORES = len(os.sched_getaffinity(0))
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lookalike"
 MODELS = Path(os.environ.get("LOOKALIKE_CACHE") or CACHE) / "models"
-DEBIAN = "/usr/bin/python3"
 OURS = Engine("lookalike")
+PICTURES_ALONE = "pytorch (Debian)"
 # What is indexed, from pictures of which side, and our options for it.
 TEXT = ["--text", "title,description"]
 WORK = [
@@ -63,8 +63,9 @@ def peers():
     shutil.copy(MODELS / "all-minilm-l6-v2" / "tokenizer.json", tokenizer)
     packages = next(Path(sys.prefix).glob("lib/python3*/site-packages"))
     found[Engine("onnxruntime")] = (sys.executable, "onnx", networks, [])
-    found[Engine("pytorch")] = (DEBIAN, "torch", MODELS, [packages])
-    print("skipped: texts on PyTorch, for Debian's multiplies matrices by a reference BLAS", file=sys.stderr)
+    python, own = python_with("torch", "PIL")
+    # Debian's multiplies matrices by a reference BLAS: of texts its figure would say nothing.
+    found[Engine("pytorch" if own else PICTURES_ALONE)] = (python, "torch", MODELS, [packages])
     return found
 
 
@@ -125,7 +126,7 @@ def main():
                 runs[OURS].append(measure(binary, catalogue, ours, threads, collection))
                 runs.setdefault("again", []).append(measure(binary, catalogue, ours, threads, collection))
                 for engine, peer in others.items():
-                    if engine.name == "pytorch" and what != "pictures":
+                    if engine.name == PICTURES_ALONE and what != "pictures":
                         continue
                     out = scratch / engine.name
                     runs[engine].append(measure_peer(peer, catalogue, what, threads, out))

@@ -74,15 +74,43 @@ class Texts(nn.Module):
         return F.normalize((x * weights).sum(1) / weights.sum(1))
 
 
-def resnet50():
-    from torchvision.models import resnet
+class Bottleneck(nn.Module):
+    """A branch of 1x1, 3x3 and 1x1 beside a shortcut, by torchvision's names."""
 
-    network = resnet.ResNet(resnet.Bottleneck, [3, 4, 6, 3])
-    network.fc = nn.Identity()
-    return network
+    def __init__(self, inputs, middle, stride):
+        super().__init__()
+        conv = lambda i, o, k, s: nn.Conv2d(i, o, k, s, k // 2, bias=False)
+        self.conv1, self.bn1 = conv(inputs, middle, 1, 1), nn.BatchNorm2d(middle)
+        self.conv2, self.bn2 = conv(middle, middle, 3, stride), nn.BatchNorm2d(middle)
+        self.conv3, self.bn3 = conv(middle, 4 * middle, 1, 1), nn.BatchNorm2d(4 * middle)
+        same = inputs == 4 * middle
+        self.downsample = None if same else nn.Sequential(conv(inputs, 4 * middle, 1, stride), nn.BatchNorm2d(4 * middle))
+
+    def forward(self, x):
+        y = F.relu(self.bn1(self.conv1(x)), inplace=True)
+        y = F.relu(self.bn2(self.conv2(y)), inplace=True)
+        y = self.bn3(self.conv3(y))
+        y += self.downsample(x) if self.downsample else x
+        return F.relu(y, inplace=True)
 
 
-PICTURES = {"resnet50": resnet50, "efficientnet-lite0": EfficientNetLite0}
+class ResNet50(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64)
+        inputs = 64
+        for layer, blocks in enumerate((3, 4, 6, 3)):
+            middle = 64 << layer
+            firsts = [(inputs, 1 + (layer > 0))] + [(4 * middle, 1)] * (blocks - 1)
+            setattr(self, f"layer{layer + 1}", nn.Sequential(*(Bottleneck(i, middle, stride) for i, stride in firsts)))
+            inputs = 4 * middle
+
+    def forward(self, x):
+        x = F.max_pool2d(F.relu(self.bn1(self.conv1(x)), inplace=True), 3, 2, 1)
+        return self.layer4(self.layer3(self.layer2(self.layer1(x)))).mean((2, 3))
+
+
+PICTURES = {"resnet50": ResNet50, "efficientnet-lite0": EfficientNetLite0}
 
 
 def sizes(hidden, layers, intermediate):

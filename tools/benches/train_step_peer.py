@@ -3,8 +3,7 @@
 
     train_step_peer.py CNN WEIGHTS THREADS BATCH SIDE
 
-Answers each line `COUNT` with the last loss after so many steps, `losses COUNT` with all of them. Runs with Debian's
-python3-torch. WEIGHTS is what our worker wrote: a line of JSON with names and shapes, and then the values.
+Answers each line `COUNT` with the last loss after so many steps, `losses COUNT` with all of them. WEIGHTS is what our worker wrote: a line of JSON with names and shapes, and then the values.
 """
 import json
 import sys

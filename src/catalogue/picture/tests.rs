@@ -189,3 +189,52 @@ fn a_pipe_and_a_folder_are_refused_without_waiting() {
         assert!(matches!(refused, PictureError::NotAFile { .. }), "{refused}");
     }
 }
+
+/// Against the whole picture's means over the pixels that each stands for.
+#[test]
+fn a_fraction_of_a_jpeg_is_the_mean_of_its_pixels() {
+    let wave = |x: u32, by: f32| (127.0 + 120.0 * (x as f32 / by).sin()) as u8;
+    let picture = RgbImage::from_fn(803, 610, |x, y| {
+        image::Rgb([wave(x, 50.0), wave(y, 40.0), wave(x + y, 90.0)])
+    });
+    let mut bytes = Vec::new();
+    let encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 95);
+    picture.write_with_encoder(encoder).unwrap();
+    let limits = PictureLimits::default();
+    let whole = decode_picture(&bytes, &limits).unwrap();
+    for (enough, fraction) in [(611, 1), (400, 1), (305, 2), (153, 2), (152, 4), (76, 8), (1, 8)] {
+        let part = decode_at_least(&bytes, &limits, enough).unwrap();
+        let size = (803u32.div_ceil(fraction), 610u32.div_ceil(fraction));
+        assert_eq!(part.dimensions(), size, "at least {enough}");
+        // But for the last column and row, which stand for fewer.
+        for (x, y) in (0..size.1 - 1).flat_map(|y| (0..size.0 - 1).map(move |x| (x, y))) {
+            for channel in 0..3 {
+                let under = (0..fraction * fraction).map(|n| {
+                    let (x, y) = (x * fraction + n % fraction, y * fraction + n / fraction);
+                    u32::from(whole.get_pixel(x, y)[channel])
+                });
+                let mean = under.sum::<u32>() as f32 / (fraction * fraction) as f32;
+                let apart = (f32::from(part.get_pixel(x, y)[channel]) - mean).abs();
+                assert!(apart < 6.0, "1/{fraction}, {x} {y}, channel {channel}: {apart}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_fraction_of_a_jpeg_lies_as_the_whole_does() {
+    let limits = PictureLimits::default();
+    for (name, want) in expected().into_iter().filter(|(name, _)| name.ends_with(".jpg")) {
+        let part = decode_at_least(&fixture(&name), &limits, 3).unwrap();
+        let sides = [&want["width"], &want["height"]].map(|side| side.as_u64().unwrap() as u32);
+        // Those in inks are left whole.
+        let fraction = if name == "cmyk.jpg" || name == "ycck.jpg" { 1 } else { 4 };
+        assert_eq!(part.dimensions(), (sides[0].div_ceil(fraction), sides[1].div_ceil(fraction)));
+        let mean = |picture: &RgbImage| -> f32 {
+            let bytes = picture.as_raw();
+            bytes.iter().map(|&byte| f32::from(byte)).sum::<f32>() / bytes.len() as f32
+        };
+        let whole = decoded(&fixture(&name)).unwrap();
+        assert!((mean(&part) - mean(&whole)).abs() < 12.0, "{name}");
+    }
+}

@@ -18,9 +18,7 @@ use std::ops::Range;
 
 use image::RgbImage;
 
-/// Bits after the point: 32 less 8 for the pixel and 2 for the overshoot of the cubic.
-const PRECISION: u32 = 22;
-const HALF: i32 = 1 << (PRECISION - 1);
+use crate::encode::kernels::{Isa, PIXELS, PRECISION, Pixel, Weights, weigh_pixels, weigh_rows};
 
 /// The filter `f` of the module's equation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +60,16 @@ pub(super) struct Window {
 /// Resizes the picture to `width` by `height` and returns the window of it, row by row, as RGB bytes.
 pub(super) fn resize(
     picture: &RgbImage,
+    size: (usize, usize),
+    filter: Filter,
+    window: Window,
+) -> Vec<u8> {
+    resize_with(Isa::best(), picture, size, filter, window)
+}
+
+fn resize_with(
+    isa: Isa,
+    picture: &RgbImage,
     (width, height): (usize, usize),
     filter: Filter,
     window: Window,
@@ -71,45 +79,38 @@ pub(super) fn resize(
     let across = Taps::new(filter, columns, width, left..left + side);
     let down = Taps::new(filter, rows, height, top..top + side);
     let needed = down.reach();
-    let narrow = filter_columns(picture.as_raw(), columns, needed.clone(), &across);
-    filter_rows(&narrow, side * 3, needed.start, &down)
+    let narrow = filter_columns(isa, picture.as_raw(), columns, needed.clone(), &across);
+    filter_rows(isa, &narrow, side * 3, needed.start, &down)
 }
 
 /// Filters the rows in `needed` along x.
-fn filter_columns(pixels: &[u8], columns: usize, needed: Range<usize>, across: &Taps) -> Vec<u8> {
-    let mut narrow = Vec::with_capacity(needed.len() * across.spans.len() * 3);
-    for row in pixels[needed.start * columns * 3..needed.end * columns * 3].chunks(columns * 3) {
-        for (start, weights) in across.iter() {
-            let mut sums = [HALF; 3];
-            for (pixel, weight) in row[start * 3..].chunks_exact(3).zip(weights) {
-                for (sum, &value) in sums.iter_mut().zip(pixel) {
-                    *sum += i32::from(value) * weight;
-                }
-            }
-            narrow.extend(sums.map(to_byte));
+fn filter_columns(
+    isa: Isa,
+    bytes: &[u8],
+    columns: usize,
+    needed: Range<usize>,
+    across: &Taps,
+) -> Vec<u8> {
+    let (spans, weights) = across.by_pixels();
+    let mut narrow = vec![0; needed.len() * spans.len() * 3];
+    let mut pixels: Vec<Pixel> = vec![[0; 4]; columns + PIXELS - 1];
+    let rows = bytes[needed.start * columns * 3..].chunks_exact(columns * 3);
+    for (row, out) in rows.zip(narrow.chunks_exact_mut(spans.len() * 3)) {
+        for (pixel, bytes) in pixels.iter_mut().zip(row.as_chunks::<3>().0) {
+            pixel[..3].copy_from_slice(bytes);
         }
+        weigh_pixels(isa, &pixels, &spans, &weights, out);
     }
     narrow
 }
 
 /// Filters along y; the first row of `narrow` is the picture's row `first`.
-fn filter_rows(narrow: &[u8], stride: usize, first: usize, down: &Taps) -> Vec<u8> {
-    let mut window = Vec::with_capacity(down.spans.len() * stride);
-    let mut sums = vec![0; stride];
-    for (start, weights) in down.iter() {
-        sums.fill(HALF);
-        for (row, weight) in narrow[(start - first) * stride..].chunks_exact(stride).zip(weights) {
-            for (sum, &value) in sums.iter_mut().zip(row) {
-                *sum += i32::from(value) * weight;
-            }
-        }
-        window.extend(sums.iter().map(|&sum| to_byte(sum)));
+fn filter_rows(isa: Isa, narrow: &[u8], stride: usize, first: usize, down: &Taps) -> Vec<u8> {
+    let mut window = vec![0; down.spans.len() * stride];
+    for ((start, weights), out) in down.iter().zip(window.chunks_exact_mut(stride)) {
+        weigh_rows(isa, &narrow[(start - first) * stride..], stride, weights, out);
     }
     window
-}
-
-fn to_byte(sum: i32) -> u8 {
-    (sum >> PRECISION).clamp(0, 255) as u8
 }
 
 /// Which input pixels make each output pixel of one axis, and by how much.
@@ -147,6 +148,19 @@ impl Taps {
         self.spans.iter().map(|(start, range)| (*start, &self.weights[range.clone()]))
     }
 
+    /// For each output pixel its first input pixel and its weights, those of several pixels together.
+    fn by_pixels(&self) -> (Vec<(usize, Range<usize>)>, Vec<Weights>) {
+        let mut together = Vec::new();
+        let spans = self.iter().map(|(start, weights)| {
+            let first = together.len();
+            together.extend(weights.chunks(PIXELS).map(|weights| -> Weights {
+                std::array::from_fn(|lane| weights.get(lane / 4).copied().unwrap_or(0))
+            }));
+            (start, first..together.len())
+        });
+        (spans.collect(), together)
+    }
+
     /// The input pixels that any output pixel needs.
     fn reach(&self) -> Range<usize> {
         let start = self.spans.iter().map(|(start, _)| *start).min().unwrap_or(0);
@@ -159,4 +173,52 @@ impl Taps {
 fn fixed(weight: f64) -> i32 {
     let scaled = weight * f64::from(1 << PRECISION);
     (if weight < 0.0 { scaled - 0.5 } else { scaled + 0.5 }) as i32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encode::image::seeded::picture;
+
+    /// The module's equation in 64 bits, pixel by pixel.
+    fn plain(picture: &RgbImage, (width, height): (usize, usize), filter: Filter) -> Vec<u8> {
+        let (columns, rows) = (picture.width() as usize, picture.height() as usize);
+        let across = Taps::new(filter, columns, width, 0..width);
+        let down = Taps::new(filter, rows, height, 0..height);
+        let mean = |terms: &mut dyn Iterator<Item = (u8, i32)>| {
+            let sum: i64 = terms.map(|(value, weight)| i64::from(value) * i64::from(weight)).sum();
+            ((sum + (1 << (PRECISION - 1))) >> PRECISION).clamp(0, 255) as u8
+        };
+        let narrow = |row: usize, (start, weights): (usize, &[i32]), channel: usize| {
+            let value = |(n, &weight): (usize, &i32)| {
+                (picture.get_pixel((start + n) as u32, row as u32)[channel], weight)
+            };
+            mean(&mut weights.iter().enumerate().map(value))
+        };
+        let mut out = Vec::new();
+        for (start, weights) in down.iter() {
+            for span in across.iter() {
+                for channel in 0..3 {
+                    let value = |(n, &weight)| (narrow(start + n, span, channel), weight);
+                    out.push(mean(&mut weights.iter().enumerate().map(value)));
+                }
+            }
+        }
+        out
+    }
+
+    #[test]
+    fn every_instruction_set_makes_the_bytes_of_the_plain_sum() {
+        for ((columns, rows), side) in [((61, 47), 13), ((9, 90), 22), ((5, 3), 8), ((1, 1), 3)] {
+            let picture = picture(columns, rows, 7);
+            for filter in [Filter::Bilinear, Filter::Bicubic] {
+                let theirs = plain(&picture, (side, side), filter);
+                for isa in Isa::available() {
+                    let whole = Window { left: 0, top: 0, side };
+                    let ours = resize_with(isa, &picture, (side, side), filter, whole);
+                    assert_eq!(ours, theirs, "{columns} x {rows} to {side}, {filter:?}, {isa:?}");
+                }
+            }
+        }
+    }
 }

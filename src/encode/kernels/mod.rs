@@ -9,7 +9,7 @@
 //!
 //! [`product`] multiplies matrices, in register tiles that `tile` writes by hand, because compilers do not find them;
 //! [`strided`] does the same for matrices of any orientation that are seen once, as training has them.
-//! [`gelu`], [`softmax`], [`norm`], [`depthwise`] and [`winograd`] are plain loops over chunks of [`LANES`],
+//! [`gelu`], [`softmax`], [`norm`], [`depthwise`], [`winograd`] and, of bytes, [`resample`] are plain loops over chunks of [`LANES`],
 //! which the compiler makes vector instructions of.
 
 mod depthwise;
@@ -17,6 +17,7 @@ mod exp;
 mod gelu;
 mod norm;
 mod product;
+mod resample;
 mod softmax;
 mod strided;
 mod tile;
@@ -30,6 +31,7 @@ pub(super) use gelu::{gelu, gelu_tanh};
 pub(super) use norm::add_norm;
 pub(super) use product::{Base, Ending, Grid, Steps, multiply_grid};
 pub(crate) use product::{Panels, Rows, multiply};
+pub(super) use resample::{PIXELS, PRECISION, Pixel, Weights, weigh_pixels, weigh_rows};
 pub(super) use softmax::softmax;
 pub(crate) use strided::{
     Lanes, Matrix, Onto, lay_out, multiply_panels, multiply_shared, transpose,

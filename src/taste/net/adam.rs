@@ -14,6 +14,7 @@ use candle_core::backprop::GradStore;
 use candle_core::{CpuStorage, InplaceOp2, Layout, Result, Var, bail};
 use rayon::prelude::*;
 
+use super::gradients::{forget, give_back};
 use super::values::elements;
 use crate::taste::model::{Array, State};
 
@@ -82,15 +83,16 @@ impl Adam {
         Adam { settings, step: 0, slots: slots.collect() }
     }
 
-    /// One step along the gradients, which are used up. A parameter without gradient stays as it is.
+    /// One step along the gradients, which are used up: their memory serves the next step's. A parameter
+    /// without gradient stays as it is.
     pub fn step(&mut self, gradients: &mut GradStore) -> Result<()> {
         self.step += 1;
         for slot in &mut self.slots {
-            // Taken out, so that its memory is free before the next step needs as much.
             if let Some(gradient) = gradients.remove(&slot.parameter) {
                 let moments = RefCell::new((&mut slot.first[..], &mut slot.second[..]));
                 let update = Update { settings: self.settings, step: self.step, moments };
                 slot.parameter.inplace_op2(&gradient.contiguous()?, &update)?;
+                give_back(&gradient)?;
             }
         }
         Ok(())
@@ -131,6 +133,12 @@ impl Adam {
         }
         self.step = step;
         Ok(())
+    }
+}
+
+impl Drop for Adam {
+    fn drop(&mut self) {
+        forget();
     }
 }
 

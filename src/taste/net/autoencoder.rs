@@ -11,7 +11,7 @@
 use candle_core::{Result, Tensor, bail};
 
 use super::network::{Network, Pass};
-use super::{Activation, adam::Adam};
+use super::{Activation, adam::Adam, gradients::backward};
 use crate::encode::image::{Geometry, Padding};
 use crate::taste::chance::Chance;
 use crate::taste::model::State;
@@ -76,7 +76,7 @@ impl Autoencoder {
         // There is no dropout in it, so nothing is drawn.
         let chance = &mut Chance::new(0, "autoencoder", 0);
         let loss = (self.both(pictures, chance)? - pictures)?.sqr()?.mean_all()?;
-        adam.step(&mut loss.backward()?)?;
+        adam.step(&mut backward(&loss)?)?;
         loss.to_scalar()
     }
 

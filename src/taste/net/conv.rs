@@ -11,6 +11,7 @@
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
+use super::gradients::told;
 use super::sums::{forward, input_gradient, weight_gradient};
 use super::unfold::Unfold;
 use super::values::{elements, stored, sum, tensor, with};
@@ -152,11 +153,11 @@ impl CustomOp3 for Conv {
         });
         let dw = weight
             .track_op()
-            .then(|| tensor(with([x], |[x]| weight_gradient(&unfold, x, &dz))?, weight.shape()));
+            .then(|| told(weight, with([x], |[x]| weight_gradient(&unfold, x, &dz))?));
         let db = bias
             .track_op()
-            .then(|| tensor(bias_gradient(&dz, bias.elem_count(), unfold.outputs()), bias.shape()));
-        Ok((dx.transpose()?, dw.transpose()?, db.transpose()?))
+            .then(|| told(bias, bias_gradient(&dz, bias.elem_count(), unfold.outputs())));
+        Ok((dx.transpose()?, dw.transpose()?.flatten(), db.transpose()?.flatten()))
     }
 }
 
@@ -233,11 +234,11 @@ impl CustomOp3 for Transposed {
         });
         let dw = weight
             .track_op()
-            .then(|| tensor(with([x], |[x]| weight_gradient(&unfold, &dz, x))?, weight.shape()));
+            .then(|| told(weight, with([x], |[x]| weight_gradient(&unfold, &dz, x))?));
         let (rows, columns) = unfold.input();
         let db = bias
             .track_op()
-            .then(|| tensor(bias_gradient(&dz, bias.elem_count(), rows * columns), bias.shape()));
-        Ok((dx.transpose()?, dw.transpose()?, db.transpose()?))
+            .then(|| told(bias, bias_gradient(&dz, bias.elem_count(), rows * columns)));
+        Ok((dx.transpose()?, dw.transpose()?.flatten(), db.transpose()?.flatten()))
     }
 }

@@ -10,6 +10,7 @@
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 
 use super::conv::Activation;
+use super::gradients::{room, told};
 use super::values::{elements, stored, tensor, with};
 use crate::encode::kernels::{Isa, Matrix, multiply_shared};
 
@@ -66,7 +67,7 @@ impl CustomOp3 for Dense {
         let ((rows, inputs), outputs) = (x.dims2()?, bias.dims1()?);
         let dz = with([y, dy], |[y, dy]| self.0.gradient(y, dy))?;
         let product = |a: Matrix<'_>, b: Matrix<'_>, values: usize| {
-            let mut out = vec![0.0; values];
+            let mut out = room(values);
             multiply_shared(Isa::best(), a, b, &mut out);
             out
         };
@@ -81,15 +82,15 @@ impl CustomOp3 for Dense {
             let dw = with([x], |[x]| {
                 product(gradient.transposed(), Matrix::new(x, rows, inputs), outputs * inputs)
             });
-            tensor(dw?, (outputs, inputs))
+            told(weight, dw?)
         });
         let db = bias.track_op().then(|| {
             let mut db = vec![0.0; outputs];
             for dz in dz.chunks_exact(outputs) {
                 db.iter_mut().zip(dz).for_each(|(db, dz)| *db += dz);
             }
-            tensor(db, outputs)
+            told(bias, db)
         });
-        Ok((dx.transpose()?, dw.transpose()?, db.transpose()?))
+        Ok((dx.transpose()?, dw.transpose()?.flatten(), db.transpose()?.flatten()))
     }
 }

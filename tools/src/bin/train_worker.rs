@@ -11,7 +11,9 @@ use std::io::{BufWriter, Write, stdin, stdout};
 
 use candle_core::{Device, Tensor};
 use lookalike::taste::Chance;
-use lookalike::taste::net::{Adam, AdamSettings, Decay, Network, Pass, Shape, alexnet, cnn_f};
+use lookalike::taste::net::{
+    Adam, AdamSettings, Decay, Network, Pass, Shape, alexnet, backward, cnn_f,
+};
 use rayon::ThreadPoolBuilder;
 use serde_json::json;
 
@@ -62,7 +64,7 @@ fn main() -> Outcome<()> {
 fn step(network: &Network, pictures: &Tensor, adam: &mut Adam) -> Outcome<f32> {
     let chance = &mut Chance::new(1, "dropout", 0);
     let loss = (network.forward(pictures, Pass::Train(chance))? - 1.0)?.sqr()?.mean_all()?;
-    adam.step(&mut loss.backward()?)?;
+    adam.step(&mut backward(&loss)?)?;
     Ok(loss.to_scalar()?)
 }
 

@@ -183,8 +183,10 @@ fn networks_gradients_and_a_step_are_pytorchs() {
         };
         assert_close(name, &y, &theirs["y"]);
         let loss = (y - 1.0).unwrap().sqr().unwrap().mean_all().unwrap();
-        let mut gradients = loss.backward().unwrap();
+        let mut gradients = backward(&loss).unwrap();
+        let candles = loss.backward().unwrap();
         for (parameter, var) in &parameters {
+            assert_eq!(values(&gradients.get(var).unwrap()), values(&candles.get(var).unwrap()));
             let what = format!("{name}, gradient of {parameter}");
             assert_close(&what, gradients.get(var).unwrap(), &theirs["gradients"][parameter]);
         }

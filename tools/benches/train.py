@@ -1,0 +1,18 @@
+"""Training: a step of CNN-F and of AlexNet, forward, backward and AdamW, against PyTorch.
+
+PyTorch is the Python index's, with its own BLAS: Debian's takes twice the time.
+"""
+
+import train_step
+from harness import arguments, bars, finish
+
+
+def main():
+    options = arguments(__doc__)
+    results = train_step.measure(options.quick)
+    finish(results, options.json)
+    drawn = {r["case"]: {r["our_name"]: r["ours"], r["peer_name"]: r["peer"]} for r in results}
+    bars("train-quick" if options.quick else "train", "A training step", drawn, "CPU ms")
+
+
+main()
