@@ -84,7 +84,8 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
         let interactions = args.dividing.interactions(&collection)?;
         let Args { epochs, patience, seed, .. } = *args;
         let training = RatingTraining { epochs, patience, seed };
-        return taste_rating::train(&collection, &interactions, settings, training, common);
+        let plot = args.plot.as_deref();
+        return taste_rating::train(&collection, &interactions, settings, training, plot, common);
     }
     if args.model == "blend" {
         return blended(args, &set, common);

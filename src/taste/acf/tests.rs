@@ -1,7 +1,9 @@
 //! ACF against PyTorch (`tools/golden/profiles.py`).
 
 use super::*;
-use crate::taste::profile::tests::{assert_close, batch, features, golden, values, weights};
+use crate::taste::profile::tests::{
+    assert_close, assert_moved, batch, features, golden, values, weights,
+};
 
 #[test]
 fn the_loss_its_gradients_and_a_step_are_pytorchs() {
@@ -34,10 +36,10 @@ fn the_loss_its_gradients_and_a_step_are_pytorchs() {
     let loss = model.step(&triples, &batch).unwrap();
     assert!((loss / golden["loss"].as_f64().unwrap() - 1.0).abs() < 1e-5, "{loss}");
     for (name, var) in model.attention.0.iter() {
-        assert_close(&name, &values(&var), &golden["after"][&name]);
+        assert_moved(&name, &values(&var), &golden);
     }
-    assert_close("users", model.users.values(), &golden["after"]["users"]);
-    assert_close("items", model.items.values(), &golden["after"]["items"]);
+    assert_moved("users", model.users.values(), &golden);
+    assert_moved("items", model.items.values(), &golden);
 }
 
 #[test]
