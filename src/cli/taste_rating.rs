@@ -149,6 +149,7 @@ pub fn train(
     interactions: &Interactions,
     settings: RatingSettings,
     training: RatingTraining,
+    plot: Option<&Path>,
     common: &Common,
 ) -> Outcome {
     let given = given(collection, interactions, &settings, common)?;
@@ -165,6 +166,10 @@ pub fn train(
             }
         },
     )?;
+    if let Some(path) = plot {
+        std::fs::write(path, course(&trained.epochs))
+            .map_err(|e| format!("cannot write the plot {}: {e}", path.display()))?;
+    }
     let biases = Biases::of(&given.ratings, &known);
     let kept = (&biases, given.ratings.stars);
     let path = KeptRating::write(collection, interactions, &trained, kept, settings)?;

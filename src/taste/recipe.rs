@@ -7,9 +7,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::acf::AcfSettings;
 use super::aggregation::{AggregationSettings, Variant};
 use super::autoencoding::CaeSettings;
 use super::bpr_mf::BprMfSettings;
+use super::curatornet::CuratorNetSettings;
 use super::dvbpr::DvbprSettings;
 use super::frozen::{FrozenSettings, LinearSettings};
 use super::history::History;
@@ -28,12 +30,14 @@ pub struct Recipe {
 
 impl Recipe {
     /// The names of all models; the last stands for as many as there are image encoders.
-    pub const NAMES: [&str; 10] = [
+    pub const NAMES: [&str; 12] = [
         "bpr-mf",
         "vbpr",
         "dvbpr",
         "dvbpr-alexnet",
         "dvbpr-cae",
+        "acf",
+        "curatornet",
         "aggregation-average",
         "aggregation-1",
         "aggregation-2",
@@ -65,6 +69,8 @@ impl Recipe {
             "vbpr" => Arc::new(changes.to(VbprSettings::default())?),
             "dvbpr" => Arc::new(changes.to(DvbprSettings::default())?),
             "dvbpr-alexnet" => Arc::new(changes.to(DvbprSettings::with_alexnet())?),
+            "acf" => Arc::new(changes.to(AcfSettings::default())?),
+            "curatornet" => Arc::new(changes.to(CuratorNetSettings::default())?),
             "aggregation-average" => aggregation(Variant::Average)?,
             "aggregation-1" => aggregation(Variant::One)?,
             "aggregation-2" => aggregation(Variant::Two)?,

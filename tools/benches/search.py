@@ -19,6 +19,8 @@ from harness import DATA, Worker, arguments, build, finish, in_turns, run, table
 QUERIES = 1000
 BREADTHS = (16, 24, 32, 48, 64, 96, 128, 192, 256)
 RECALLS = (0.95, 0.99)
+# Sums of the same products in another order differ by less.
+TIE = 1e-6
 PEERS = ("symphonyqg", "hnswlib", "faiss", "usearch-f16", "vsag-sq8", "qdrant-edge")
 SCRIPT = Path(__file__).with_name("search_peers.py")
 # Drawn vectors, in rows and dimensions; and real ones, by the file of an export that holds them.
@@ -33,18 +35,24 @@ COLLECTION = """a collection of real products, or a folder with fashion-small/, 
 models [LOOKALIKE_DATA]"""
 
 
-def truth(vectors, queries, dimension):
-    """The ten best of each query, by NumPy."""
-    base = np.memmap(vectors, np.float32, "r").reshape(-1, dimension)
-    asked = np.fromfile(queries, np.float32).reshape(-1, dimension)[:QUERIES]
-    best, which = np.empty((len(asked), 0), np.float32), np.empty((len(asked), 0), np.int64)
-    for start in range(0, len(base), 50_000):
-        similarities = asked @ base[start : start + 50_000].T
-        top = np.argpartition(similarities, -10, axis=1)[:, -10:]
-        best = np.hstack([best, np.take_along_axis(similarities, top, 1)])
-        which = np.hstack([which, top + start])
-    top = np.argpartition(best, -10, axis=1)[:, -10:]
-    return [set(ten) for ten in np.take_along_axis(which, top, 1).tolist()]
+class Truth:
+    """The true answers, by NumPy. Whatever is as similar as the tenth best is one of them: many titles are the same."""
+
+    def __init__(self, vectors, queries, dimension):
+        self.base = np.memmap(vectors, np.float32, "r").reshape(-1, dimension)
+        self.asked = np.fromfile(queries, np.float32).reshape(-1, dimension)[:QUERIES]
+        best = np.empty((len(self.asked), 0), np.float32)
+        for start in range(0, len(self.base), 50_000):
+            similarities = self.asked @ self.base[start : start + 50_000].T
+            best = np.hstack([best, np.partition(similarities, -10, axis=1)[:, -10:]])
+        self.tenth = np.partition(best, -10, axis=1)[:, -10]
+
+    def recall(self, answers):
+        """The part of the ten best that is among the answers."""
+        found = 0
+        for asked, tenth, ids in zip(self.asked, self.tenth, answers):
+            found += np.count_nonzero(self.base[np.unique(ids)] @ asked >= tenth - TIE)
+        return found / 10 / len(self.asked)
 
 
 def built(command, kept):
@@ -111,18 +119,17 @@ def prepare(binary, name, files, rows, dimension, options):
             print(f"skipped: {peer} could not be built or opened here: {error}", file=sys.stderr)
     for worker in workers.values():
         worker.opened = worker.resident_mb()
-    return workers, builds, truth(vectors, queries, dimension)
+    return workers, builds, Truth(vectors, queries, dimension)
 
 
-def measure(workers, best, quick):
+def measure(workers, truth, quick):
     """For each engine its points (recall, CPU seconds a query, wall seconds a query, rows looked at), by breadth."""
     points = {name: [] for name in workers}
     for breadth in BREADTHS:
         recalls, looked_at = {}, {}
         for name, worker in workers.items():
             answers = worker.ask(f"answers {breadth} {QUERIES}")
-            pairs = zip(best, answers["ids"])
-            recalls[name] = sum(len(true & set(ids)) for true, ids in pairs) / 10 / QUERIES
+            recalls[name] = truth.recall(answers["ids"])
             looked_at[name] = answers.get("looked_at", 0) / QUERIES
         times = in_turns(
             list(workers.values()),
@@ -217,8 +224,8 @@ def main():
     binary = build("search_worker")
     results, curves = [], {}
     for name, files, rows, dimension in cases(options):
-        workers, builds, best = prepare(binary, name, files, rows, dimension, options)
-        curves[name] = measure(workers, best, options.quick)
+        workers, builds, truth = prepare(binary, name, files, rows, dimension, options)
+        curves[name] = measure(workers, truth, options.quick)
         results += report(name, workers, builds, curves[name])
         for worker in workers.values():
             worker.close()

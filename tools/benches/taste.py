@@ -25,6 +25,12 @@ MODELS = {
     "dvbpr-efficientnet-lite0": {"shop": ["bias=true", *DENSE]},
     "dvbpr-inceptionv3": {"shop": ["bias=true", *DENSE]},
     "dvbpr-cae": {"shop": ["bias=true", *DENSE]},
+    "acf": {},
+    "curatornet": {},
+    "aggregation-average": {},
+    "aggregation-1": {},
+    "aggregation-2": {},
+    "aggregation-gated": {},
     "dvbpr": {"shop": SMALL, "hm-2core": SMALL},
     "dvbpr-alexnet": {"shop": SMALL, "hm-2core": SMALL},
 }
@@ -88,6 +94,24 @@ def reranked(binary, worker, place, user):
     return cpu * 1e3
 
 
+def categories_and_stars(binary, data, place, reviews, seeds, epochs):
+    """Lines of how well users' categories are told and, where there are reviews, their stars."""
+    command = [binary, "evaluate", place, "-q", "--json", "--seeds", seeds, "--epochs", epochs]
+    commands = [[*command, "--categories"]]
+    if reviews.is_file():
+        rated = place.with_suffix(".rated.lookalike")
+        if not rated.exists():
+            run(["cp", "-r", place, rated])
+            run([binary, "interactions", "-q", rated, reviews, "--anew"])
+        commands.append([binary, "evaluate", rated, *command[3:], "--model", "rating"])
+    for command in commands:
+        done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        if done.returncode:
+            print(f"{data}: {done.stderr.strip().splitlines()[-1]}", file=sys.stderr)
+        for line in map(json.loads, done.stdout.splitlines()):
+            yield {**line, "data": data}
+
+
 def show(data, lines):
     """A table of one data set, and a plot."""
     figures = {(line["model"], line["metric"]): line for line in lines}
@@ -109,10 +133,14 @@ def main():
         sets["hm-2core"] = collection(binary, "hm-2core", real / "items.csv", real, real / "interactions.csv")
     else:
         print(f"skipped: hm-2core, for there is no interactions.csv in {real}", file=sys.stderr)
+    reviews = {"shop": DATA / "shops" / f"taste-{size[0]}-{size[1]}" / "reviews.csv", "hm-2core": real / "reviews.csv"}
     drawn = {}
     for data, place in sets.items():
         lines = evaluated(binary, place, data, models, seeds, epochs)
         drawn[data] = show(data, lines)
+        told = list(categories_and_stars(binary, data, place, reviews[data], seeds, epochs))
+        table([data, "metric", ""], [[line["model"], line["metric"], f"{line['mean']:.4f} ±{line['sd']:.4f}"] for line in told])
+        lines += told
         if options.json:
             with open(options.json, "a") as file:
                 file.writelines(json.dumps(line) + "\n" for line in lines)

@@ -3,6 +3,7 @@
 use image::{Rgb, RgbImage, imageops};
 
 use super::learn::SIDE;
+use super::train::RatingEpoch;
 
 /// How much larger than the network's own pictures those for people are.
 const LARGER: u32 = 6;
@@ -69,4 +70,41 @@ pub fn side_by_side(true_ones: &[f32], made: &[f32], across: usize) -> RgbImage 
         }
     }
     sheet
+}
+
+/// The course of a training: each loss over the epochs, on a scale of its own from 0: an SVG file.
+pub fn course(epochs: &[RatingEpoch]) -> String {
+    type Series = (&'static str, &'static str, fn(&RatingEpoch) -> f64);
+    let series: [Series; 5] = [
+        ("pictures, 1 - SSIM", "#8a9ba8", |epoch| epoch.losses.structure),
+        ("pictures, MSE", "#d9a441", |epoch| epoch.losses.pixels),
+        ("ratings, MSE", "#4f86c6", |epoch| epoch.losses.rating),
+        ("reviews, MSE", "#5b8c5a", |epoch| epoch.losses.review),
+        ("ratings held out, MSE", "#c8553d", |epoch| epoch.mse),
+    ];
+    let mut svg = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 640 380\" width=\"640\" height=\"380\" \
+                   font-family=\"sans-serif\" font-size=\"12\">\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n"
+        .to_owned();
+    let across = 560.0 / (epochs.len().max(2) - 1) as f64;
+    for (n, (name, colour, of)) in series.into_iter().enumerate() {
+        let most = epochs.iter().map(of).fold(0.0, f64::max);
+        if most <= 0.0 {
+            continue;
+        }
+        let points: Vec<String> = (epochs.iter().enumerate())
+            .map(|(n, e)| {
+                format!("{:.1},{:.1}", 40.0 + n as f64 * across, 230.0 - 200.0 * of(e) / most)
+            })
+            .collect();
+        let last = epochs.last().map_or(0.0, of);
+        let y = 270 + 22 * n;
+        svg += &format!(
+            "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>\
+             <path d=\"M40 {}h30\" stroke=\"{colour}\" stroke-width=\"2\"/>\
+             <text x=\"80\" y=\"{y}\">{name}: at most {most:.4}, last {last:.4}</text>\n",
+            points.join(" "),
+            y - 4,
+        );
+    }
+    svg + "</svg>\n"
 }

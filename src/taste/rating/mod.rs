@@ -20,7 +20,7 @@ mod tests;
 mod train;
 
 pub use baselines::{Biases, Factorisation};
-pub use drawn::{overlaid, side_by_side};
+pub use drawn::{course, overlaid, side_by_side};
 pub use kept::{KeptRating, Told, reranker};
 pub use learn::{Losses, Rating, RatingSettings, SIDE};
 pub use look::{gather, worth};
