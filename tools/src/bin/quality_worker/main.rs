@@ -41,7 +41,10 @@ fn main() -> Outcome {
         ["vectors", collection, out] => similar::vectors(&Collection::open(collection)?, out),
         ["similar", collection, how] => similar::similar(&Collection::open(collection)?, how),
         ["serve", collection, what] => serve::serve(&Collection::open(collection)?, what),
-        _ => Err("quality_worker index|measure|vectors|similar|serve ...: see the top of its source".into()),
+        _ => {
+            Err("quality_worker index|measure|vectors|similar|serve ...: see the top of its source"
+                .into())
+        }
     }
 }
 
