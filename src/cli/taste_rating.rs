@@ -9,7 +9,7 @@ use std::sync::Arc;
 use lookalike::Collection;
 use lookalike::taste::rating::{
     Biases, KeptRating, RatingEpoch, RatingSettings, RatingTraining, Ratings, SIDE, baselines,
-    embed, overlaid, side_by_side,
+    course, embed, overlaid, side_by_side,
 };
 use lookalike::taste::{Features, Gallery, Interactions};
 use serde_json::json;
