@@ -39,6 +39,7 @@
 //!   [`SearchOptions`] say how much recall, which rows, or exactly. Every [`Answer`] says what it is.
 //!   [`Pages`] go on where an answer ends.
 //! - [`Shelf`] searches several segments as one, and leaves out rows that have died since they were written.
+//!   A [`Trial`] measures how much of the best it finds.
 //! - Similarities are inner products, for unit vectors the cosine. Higher is better, ties go to the
 //!   lower id, and the same question gets the same bits on any processor with any number of
 //!   threads.
@@ -55,6 +56,7 @@ mod rows;
 mod segment;
 mod shelf;
 mod top;
+mod trial;
 mod vectors;
 
 pub use error::{Error, Fault, QueryError, RowError, WriteError};
@@ -65,6 +67,7 @@ pub use pages::Pages;
 pub use rows::RowSet;
 pub use segment::{Precision, Segment, SegmentWriter};
 pub use shelf::{Part, Shelf};
+pub use trial::{Trial, Tried};
 
 /// The name of the kernels that this processor runs: `avx512`, `avx2`, `neon` or `scalar`.
 pub fn kernels() -> &'static str {

@@ -18,6 +18,8 @@ use crate::segment::Segment;
 
 /// Of so many rows one is asked for when finding the row of each id beats looking at the id of each row.
 const FEW: usize = 32;
+/// So many rows before it is needed memory is asked for one: they lie apart.
+const AHEAD: usize = 4;
 
 /// Segments whose live rows are searched as one. An id is alive in one of them at the most.
 ///
@@ -165,11 +167,14 @@ impl<B: AsRef<[u8]>> Shelf<B> {
     /// The exact similarities of some ids, in their order; `None` for those that are not alive.
     pub fn similarities(&self, query: &[f32], ids: &[u32]) -> Result<Vec<Option<f32>>, QueryError> {
         self.check(query)?;
-        let similarity = |&id: &u32| match self.locate(id) {
-            None => Ok(None),
-            Some((part, row)) => Ok(part.segment.similarities(query, &[row])?.pop()),
+        let located: Vec<_> = ids.iter().map(|&id| self.locate(id)).collect();
+        let similarity = |(n, place): (usize, &Option<(&Part<B>, u32)>)| {
+            if let Some(Some((part, row))) = located.get(n + AHEAD) {
+                part.segment.vectors().ahead(*row as usize);
+            }
+            place.map(|(part, row)| part.segment.vectors().similarity(row, query))
         };
-        ids.iter().map(similarity).collect()
+        Ok(located.iter().enumerate().map(similarity).collect())
     }
 
     /// Reads every byte of every segment and says whether all are sound and no id lives twice.

@@ -5,8 +5,7 @@ use half::slice::HalfFloatSliceExt;
 use rayon::prelude::*;
 
 use crate::error::QueryError;
-use crate::kernels::nibbles::ahead;
-use crate::kernels::{Element, Kernels};
+use crate::kernels::{Element, Kernels, ahead};
 use crate::segment::Precision;
 
 /// The ids and vectors of a segment. Both are little-endian bytes at any address.
@@ -69,8 +68,8 @@ impl<'a> Vectors<'a> {
     pub(crate) fn ahead(&self, row: usize) {
         let range = row * self.dimension..(row + 1) * self.dimension;
         match self.rows {
-            Rows::F32(rows) => ahead(rows[range].as_flattened()),
-            Rows::F16(rows) => ahead(rows[range].as_flattened()),
+            Rows::F32(rows) => ahead(&rows[range]),
+            Rows::F16(rows) => ahead(&rows[range]),
         }
     }
 

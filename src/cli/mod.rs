@@ -23,8 +23,11 @@ mod similar;
 mod snapshot;
 mod table;
 mod taste;
+mod taste_categories;
+mod taste_rating;
 mod terms;
 mod train;
+mod tune;
 mod verify;
 mod words;
 
@@ -96,9 +99,12 @@ enum Command {
     Train(train::Args),
     Evaluate(evaluate::Args),
     Recommend(recommend::Args),
+    Taste(taste_categories::Args),
+    Rate(taste_rating::Args),
     Ledger(ledger::Args),
     Info(info::Args),
     Verify(verify::Args),
+    Tune(tune::Args),
     Remove(remove::Args),
     Compact(compact::Args),
     Snapshot(snapshot::Args),
@@ -124,10 +130,13 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Interactions(args) => interactions::run(args, common),
         Command::Train(args) => train::run(args, common),
         Command::Recommend(args) => recommend::run(args, common),
+        Command::Taste(args) => taste_categories::run(args, common),
+        Command::Rate(args) => taste_rating::run(args, common),
         Command::Evaluate(args) => evaluate::run(args, common),
         Command::Ledger(args) => ledger::run(args, common),
         Command::Info(args) => info::run(args, common),
         Command::Verify(args) => verify::run(args, common),
+        Command::Tune(args) => tune::run(args, common),
         Command::Remove(args) => remove::run(args, common),
         Command::Compact(args) => compact::run(args, common),
         Command::Snapshot(args) => snapshot::run(args, common),

@@ -143,7 +143,7 @@ fn about(hits: &Hits, collection: &Collection, milliseconds: f64) -> String {
     )
 }
 
-fn part(text: &str) -> Result<f32, String> {
+pub fn part(text: &str) -> Result<f32, String> {
     match text.parse() {
         Ok(part) if part > 0.0 && part <= 1.0 => Ok(part),
         _ => Err("a number above 0 and up to 1, such as 0.95".to_owned()),

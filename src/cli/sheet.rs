@@ -7,6 +7,7 @@ use base64::prelude::BASE64_STANDARD;
 use image::codecs::jpeg::JpegEncoder;
 use lookalike::catalogue::picture::{decode_picture, read_picture};
 use lookalike::search::{Facet, How};
+use lookalike::taste::by_model;
 use lookalike::{Collection, Fusion, Hit, Part, PictureLimits, Query, StoredItem, Term};
 
 use super::search::{Answer, counts, score};
@@ -132,7 +133,13 @@ fn card(place: usize, hit: &Hit, fusion: Fusion, words: &Words) -> String {
         true => String::new(),
         false => format!("<p class=\"score\">score <b>{}</b></p>", score(hit.score, fusion)),
     };
-    let below = format!("{group}{bars}{score}");
+    let given = by_model(hit).into_iter().map(|(who, share)| format!("{who} {share:+.3}"));
+    let given: Vec<String> = given.collect();
+    let given = match given.is_empty() {
+        true => String::new(),
+        false => format!("<p class=\"key\">{}</p>", escape(&given.join(", "))),
+    };
+    let below = format!("{group}{bars}{given}{score}");
     figure(place, &hit.item, &below, words)
 }
 

@@ -1,5 +1,6 @@
 //! `lookalike train`: a collection learns its users' taste.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -7,13 +8,16 @@ use std::process::ExitCode;
 
 use clap::builder::FalseyValueParser;
 use lookalike::Collection;
+use lookalike::taste::rating::{RatingSettings, RatingTraining};
 use lookalike::taste::{
-    Course, EpochReport, Keep, Material, Paused, Recipe, Split, Training, finish, plot,
+    Blend, Course, EpochReport, Keep, Material, Paused, Recipe, Split, Training, blend, finish,
+    plot,
 };
 use serde_json::json;
 
 use super::interactions::Reading;
 use super::taste::{Dividing, changes};
+use super::taste_rating;
 use super::{Common, Outcome, remark};
 
 /// Learn users' taste from what they took
@@ -24,7 +28,8 @@ use super::{Common, Outcome, remark};
 /// how good it is.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  lookalike train shop.lookalike --model vbpr\n  \
-                  lookalike train shop.lookalike --model bpr-mf --interactions purchases.csv --set bpr-mf.latent=32")]
+                  lookalike train shop.lookalike --model bpr-mf --interactions purchases.csv --set bpr-mf.latent=32\n  \
+                  lookalike train shop.lookalike --model blend --of vbpr,aggregation-gated")]
 pub struct Args {
     /// The collection
     collection: PathBuf,
@@ -32,6 +37,9 @@ pub struct Args {
     /// first), dvbpr-ENCODER (over any image encoder, such as dvbpr-resnet50)
     #[arg(long, value_name = "MODEL", default_value = "vbpr", env = "LOOKALIKE_MODEL")]
     model: String,
+    /// With `--model blend`: the models whose weights are to be learned
+    #[arg(long, value_name = "MODEL,...", env = "LOOKALIKE_OF", value_delimiter = ',')]
+    of: Vec<String>,
     /// Change a setting of the model
     #[arg(long, value_name = "MODEL.NAME=VALUE", env = "LOOKALIKE_SET", value_delimiter = ',')]
     set: Vec<String>,
@@ -70,6 +78,18 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
         args.reading.take(&args.collection, file, common)?;
     }
     let set = changes(&args.set)?;
+    if args.model == "rating" {
+        let settings = RatingSettings::changed(set.get("rating").map_or(&[], Vec::as_slice))?;
+        let collection = Collection::open(&args.collection)?.with_models(common.models()?);
+        let interactions = args.dividing.interactions(&collection)?;
+        let Args { epochs, patience, seed, .. } = *args;
+        let training = RatingTraining { epochs, patience, seed };
+        let plot = args.plot.as_deref();
+        return taste_rating::train(&collection, &interactions, settings, training, plot, common);
+    }
+    if args.model == "blend" {
+        return blended(args, &set, common);
+    }
     let recipe = Recipe::new(&args.model, set.get(&args.model).map_or(&[], Vec::as_slice))?;
     let collection = Collection::open(&args.collection)?;
     let interactions = args.dividing.interactions(&collection)?;
@@ -143,6 +163,50 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
     } else {
         let auc = trial.best.auc.map_or(String::new(), |auc| format!(", validation AUC {auc:.4}"));
         writeln!(out, "{}: {} after {best} epochs{auc}", path.display(), recipe.name())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `lookalike train --model blend --of A,B`: the weights of several models together.
+fn blended(args: &Args, set: &BTreeMap<String, Vec<(String, String)>>, common: &Common) -> Outcome {
+    let recipes = args
+        .of
+        .iter()
+        .map(|name| Recipe::new(name, set.get(name).map_or(&[], Vec::as_slice)))
+        .collect::<Result<Vec<_>, _>>()?;
+    if recipes.len() < 2 {
+        return Err("a blend is of two models at least: --of vbpr,aggregation-gated".into());
+    }
+    let collection = Collection::open(&args.collection)?;
+    let interactions = args.dividing.interactions(&collection)?;
+    let split = Split::new(&interactions, args.dividing.rule(), args.seed).for_serving();
+    let material = Material::of(&collection, &interactions).with_models(common.models()?);
+    let training = Training {
+        epochs: args.epochs,
+        patience: args.patience,
+        seed: args.seed,
+        ..Training::default()
+    };
+    let Blend { weights, alone, together } =
+        blend(&recipes, &split, &material, &training, &mut |name| {
+            if !common.quiet {
+                remark!("{name} is trained");
+            }
+        })?;
+    let mut out = io::stdout().lock();
+    if common.json {
+        let line = json!({"model": "blend", "weights": weights, "alone": alone, "auc": together});
+        writeln!(out, "{line}")?;
+    } else {
+        let named = weights.iter().filter(|(_, weight)| *weight > 0.0);
+        let named: Vec<String> =
+            named.map(|(name, weight)| format!("--rerank {name}:{weight:.2}")).collect();
+        writeln!(out, "{}", named.join(" "))?;
+    }
+    if !common.quiet {
+        let alone: Vec<String> =
+            weights.iter().zip(&alone).map(|((name, _), auc)| format!("{name} {auc:.4}")).collect();
+        remark!("validation AUC {together:.4} together; alone {}", alone.join(", "));
     }
     Ok(ExitCode::SUCCESS)
 }

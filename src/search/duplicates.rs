@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::Error;
 use super::similar::{Block, Similar, SimilarTo};
 use crate::collection::{Collection, StoredItem};
-use crate::encode::Modality;
+use crate::encode::{Embedding, Modality};
 
 /// Neighbours that are asked for at first; items with as many get more.
 const NEIGHBOURS: usize = 16;
@@ -97,15 +97,14 @@ impl Collection {
                 closeness[own] += f64::from(similarity);
             }
         })?;
-        let clusters = sets.clusters().into_iter().map(|places| {
-            let first = *places
-                .iter()
-                .max_by(|&&a, &&b| closeness[a].total_cmp(&closeness[b]).then(b.cmp(&a)))?;
-            Some(members(vectors, &ids, &contents, &places, first))
-        });
         let mut found = Vec::new();
-        for members in clusters.flatten() {
-            found.push(Cluster { modality: wish.modality, members: members? });
+        for places in sets.clusters() {
+            let closer =
+                |&&a: &&usize, &&b: &&usize| closeness[a].total_cmp(&closeness[b]).then(b.cmp(&a));
+            let Some(&first) = places.iter().max_by(closer) else { continue };
+            let Some(asked) = self.embedding(ids[first], wish.modality)? else { continue };
+            let members = members((vectors, &asked), &ids, &contents, &places, first)?;
+            found.push(Cluster { modality: wish.modality, members });
         }
         found.sort_by_key(|cluster| (usize::MAX - cluster.members.len(), cluster.members[0].id));
         Ok(found)
@@ -157,18 +156,17 @@ impl Collection {
     }
 }
 
-/// A cluster's members in order.
+/// A cluster's members in order; `asked` is the vector of the first.
 fn members(
-    vectors: &Shelf,
+    (vectors, asked): (&Shelf, &Embedding),
     ids: &[u32],
     contents: &[Option<[u8; 32]>],
     places: &[usize],
     first: usize,
 ) -> Result<Vec<Member>, Error> {
     let wrong = |source| Error::Vector { term: "an item".to_owned(), source };
-    let query = vectors.vector(ids[first]).unwrap_or_default();
     let own: Vec<u32> = places.iter().map(|&place| ids[place]).collect();
-    let cosines = vectors.similarities(&query, &own).map_err(wrong)?;
+    let cosines = vectors.similarities(asked, &own).map_err(wrong)?;
     let mut members: Vec<Member> = places
         .iter()
         .zip(cosines)

@@ -69,7 +69,7 @@ impl Default for LinearSettings {
             bias: false,
             visual_bias: false,
             batch: 128,
-            rate: 1e-3,
+            rate: 3e-3,
             lambda: 1e-3,
             start: Start::Chance,
             ..VbprSettings::default()

@@ -25,13 +25,16 @@
 //! - [`Training`], [`Study`], [`Keep`] and [`Served`] do the rest: validation, early stopping, the best epoch;
 //!   judging beside the baselines; the file in the collection; recommending and re-ranking.
 
+mod acf;
 pub mod adam;
 pub mod aggregation;
 mod autoencoding;
 pub mod baselines;
+mod blend;
 mod bpr_mf;
 mod chance;
 mod checkpoint;
+mod curatornet;
 mod dvbpr;
 mod error;
 mod evaluate;
@@ -53,6 +56,7 @@ mod parameters;
 mod paused;
 pub mod plot;
 mod principal;
+mod profile;
 mod ranker;
 pub mod rating;
 mod recipe;
@@ -67,9 +71,12 @@ mod triples;
 mod vbpr;
 mod visitor;
 
+pub use acf::AcfSettings;
 pub use autoencoding::CaeSettings;
+pub use blend::{Blend, blend};
 pub use bpr_mf::{BprMf, BprMfSettings};
 pub use chance::Chance;
+pub use curatornet::CuratorNetSettings;
 pub use dvbpr::{Dvbpr, DvbprSettings, Eye};
 pub use error::{Error, ModelError};
 pub use evaluate::{Judge, Judged, Protocol, Slice};

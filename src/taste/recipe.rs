@@ -7,14 +7,17 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::acf::AcfSettings;
 use super::aggregation::{AggregationSettings, Variant};
 use super::autoencoding::CaeSettings;
 use super::bpr_mf::BprMfSettings;
+use super::curatornet::CuratorNetSettings;
 use super::dvbpr::DvbprSettings;
 use super::frozen::{FrozenSettings, LinearSettings};
 use super::history::History;
 use super::material::Material;
 use super::model::{Insight, Model, Plan, State};
+use super::rating::RatingSettings;
 use super::vbpr::VbprSettings;
 use super::{Error, ModelError};
 
@@ -27,12 +30,14 @@ pub struct Recipe {
 
 impl Recipe {
     /// The names of all models; the last stands for as many as there are image encoders.
-    pub const NAMES: [&str; 10] = [
+    pub const NAMES: [&str; 12] = [
         "bpr-mf",
         "vbpr",
         "dvbpr",
         "dvbpr-alexnet",
         "dvbpr-cae",
+        "acf",
+        "curatornet",
         "aggregation-average",
         "aggregation-1",
         "aggregation-2",
@@ -64,6 +69,8 @@ impl Recipe {
             "vbpr" => Arc::new(changes.to(VbprSettings::default())?),
             "dvbpr" => Arc::new(changes.to(DvbprSettings::default())?),
             "dvbpr-alexnet" => Arc::new(changes.to(DvbprSettings::with_alexnet())?),
+            "acf" => Arc::new(changes.to(AcfSettings::default())?),
+            "curatornet" => Arc::new(changes.to(CuratorNetSettings::default())?),
             "aggregation-average" => aggregation(Variant::Average)?,
             "aggregation-1" => aggregation(Variant::One)?,
             "aggregation-2" => aggregation(Variant::Two)?,
@@ -115,6 +122,20 @@ impl Recipe {
     /// Some of the shop's pictures, and below each what the model draws of it; `None` where it draws nothing.
     pub fn drawings(&self, material: &Material<'_>, seed: u64) -> Result<Option<RgbImage>, Error> {
         self.plan.drawings(material, seed)
+    }
+}
+
+impl AggregationSettings {
+    /// The usual settings of a variant but for those that `changes` names.
+    pub fn changed(pooling: Variant, changes: &[(String, String)]) -> Result<Self, ModelError> {
+        changed(AggregationSettings::of(pooling), changes)
+    }
+}
+
+impl RatingSettings {
+    /// The usual settings but for those that `changes` names.
+    pub fn changed(changes: &[(String, String)]) -> Result<Self, ModelError> {
+        changed(RatingSettings::default(), changes)
     }
 }
 

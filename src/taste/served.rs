@@ -25,7 +25,7 @@ use super::factors::{Block, fold};
 use super::history::History;
 use super::interactions::Interactions;
 use super::material::Material;
-use super::model::{Array, Insight, Learned, Liked, Looks, terms};
+use super::model::{Array, Insight, Learned, Liked, Looks, Testimony, terms};
 use super::recipe::Recipe;
 use super::training::{Best, EpochReport};
 use super::visitor::{LikedPicture, Visitor};
@@ -61,6 +61,12 @@ pub trait Reranker: Sync {
 
     /// The items' scores in their order; `None` where it knows nothing of the visitor.
     fn score(&self, visitor: &Visitor, items: &[u32]) -> Result<Option<Scores>, Error>;
+
+    /// What it takes a visitor for, in the shop's words, and what each liked item and each liked picture said of
+    /// it; `None` where it has no words, or nothing to go by.
+    fn testimony(&self, _visitor: &Visitor) -> Result<Option<Testimony>, Error> {
+        Ok(None)
+    }
 }
 
 /// What stands in a model's file about it.
@@ -272,11 +278,8 @@ impl<'a> Served<'a> {
         Ok(insight.item(looks)?.filter(|item| item.len() == self.width))
     }
 
-    /// The vector of a visitor; `None` for a stranger.
-    fn taste(&self, visitor: &Visitor) -> Result<Option<Vec<f32>>, Error> {
-        if visitor.liked.is_empty() && visitor.pictures.is_empty() {
-            return visitor.user.as_deref().map_or(Ok(None), |key| self.user(key));
-        }
+    /// What can be seen of what a visitor likes: first the items, then the pictures.
+    fn liked(&self, visitor: &Visitor) -> Result<Vec<Liked>, Error> {
         let mut liked = Vec::new();
         for &id in &visitor.liked {
             let feature = self.collection.embedding(id, Modality::Image)?;
@@ -289,6 +292,15 @@ impl<'a> Served<'a> {
             let looks = Looks { feature: feature.as_deref(), picture: &picture };
             liked.push(Liked { vector: self.seen(&looks)?, feature });
         }
+        Ok(liked)
+    }
+
+    /// The vector of a visitor; `None` for a stranger.
+    fn taste(&self, visitor: &Visitor) -> Result<Option<Vec<f32>>, Error> {
+        if visitor.liked.is_empty() && visitor.pictures.is_empty() {
+            return visitor.user.as_deref().map_or(Ok(None), |key| self.user(key));
+        }
+        let liked = self.liked(visitor)?;
         let own = self.insight.as_ref().map(|insight| insight.visitor(&liked)).transpose()?;
         if let Some(own) = own.flatten().filter(|own| own.len() == self.width) {
             return Ok(Some(own));
@@ -390,6 +402,11 @@ pub struct Recommendation {
 impl Reranker for Served<'_> {
     fn name(&self) -> &str {
         &self.about.model
+    }
+
+    fn testimony(&self, visitor: &Visitor) -> Result<Option<Testimony>, Error> {
+        let Some(insight) = &self.insight else { return Ok(None) };
+        insight.testimony(&self.liked(visitor)?)
     }
 
     fn score(&self, visitor: &Visitor, items: &[u32]) -> Result<Option<Scores>, Error> {

@@ -20,13 +20,15 @@ DEBIAN = Path("/usr/bin/python3")
 DATA = Path(os.environ["LOOKALIKE_BENCH_DATA"])
 
 
-def arguments(about, data=None):
-    """The options that every case has; and the folder of the data, in cases that say what that is."""
+def arguments(about, data=None, more=()):
+    """The options that every case has; the folder of the data, in cases that say what that is; and a case's own."""
     parser = argparse.ArgumentParser(description=about.split("\n\n")[0])
     parser.add_argument("--quick", action="store_true", help="smaller data and fewer rounds: within a minute")
     parser.add_argument("--json", metavar="FILE", help="append the results to FILE, a JSON object a line")
     if data:
         parser.add_argument("--data", metavar="DIR", help=data)
+    for name, settings in more:
+        parser.add_argument(name, **settings)
     return parser.parse_args()
 
 

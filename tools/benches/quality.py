@@ -1,4 +1,4 @@
-"""What answers are worth on 44,072 real products, and what words cost beside tantivy alone.
+"""What answers are worth on 44,072 real products, and what words and lists of similar items cost.
 
 Needs the data set "fashion product images (small)" with its `products.csv` (id, title, article_type, base_colour, image)
 as DATA/fashion-small, and the two small models. Queries made of attributes ("navy blue casual shoes") are held to the
@@ -11,7 +11,7 @@ import os
 import sys
 from pathlib import Path
 
-from harness import DATA, Worker, arguments, bars, build, compare, finish, in_turns, run, table
+from harness import DATA, Engine, Worker, arguments, bars, build, compare, finish, in_turns, run, table
 
 QUESTIONS = {
     "attributes": ("colour and kind asked for in words: precision@10 of", ["both", "colour", "article"]),
@@ -48,9 +48,34 @@ def times(worker, collection, options):
     ]
     for one in workers:
         one.close()
-    finish(results, options.json)
+    finish(results + similar(worker, collection), options.json)
     drawn = {engine.name: cpu * 1e3 for engine, (cpu, _) in taken.items()}
     bars("quality-quick" if options.quick else "quality", "Searches", {f"{items} items": drawn}, "CPU ms a search")
+
+
+def similar(worker, collection):
+    """Everybody's ten most similar by pictures: ours by the graph and by comparing all, NumPy by blocks of a product."""
+    os.environ |= {"RAYON_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    raw, peer = DATA / "quality.image.f32", Path(__file__).with_name("quality_peer.py")
+    run([worker, "vectors", collection, raw])
+    commands = {
+        Engine("lookalike by its graph"): [worker, "similar", collection, "walk"],
+        Engine("lookalike exactly"): [worker, "similar", collection, "exact"],
+        Engine("numpy"): [sys.executable, peer, raw],
+    }
+    *ours, numpy = commands
+    told, memory = {}, {}
+    for engine, command in commands.items():
+        _, _, memory[engine], printed = run(command)
+        told[engine] = json.loads(printed)
+    wanted = told[numpy]["sample"]
+    recall = lambda sample: sum(len(set(a) & set(b)) for a, b in zip(sample, wanted)) / sum(map(len, wanted))
+    table(["the table of similar items", "CPU s", "s", "peak MB", "recall@10"], [
+        [e.name, f"{t['cpu']:.1f}", f"{t['seconds']:.1f}", f"{memory[e]:.0f}", f"{recall(t['sample']):.4f}"]
+        for e, t in told.items()
+    ])
+    taken = {engine: (t["cpu"], t["seconds"]) for engine, t in told.items()}
+    return [compare(f"the table of similar items, {one.name.split(' ', 1)[1]}, 1 thread", one, numpy, "CPU s", taken) for one in ours]
 
 
 def main():

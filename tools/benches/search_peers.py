@@ -9,8 +9,10 @@ the build as their authors recommend for recall: 32 links a row, breadth 200.
 
 import json
 import os
+import shutil
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -128,21 +130,65 @@ class SymphonyQg:
         return first if first.dtype.kind in "iu" else second
 
 
-ENGINES = {"hnswlib": Hnswlib, "faiss": Faiss, "usearch-f16": Usearch, "vsag-sq8": Vsag, "symphonyqg": SymphonyQg}
+class QdrantEdge:
+    def __init__(self, dimension):
+        import qdrant_edge
+
+        self.edge = qdrant_edge
+        links = qdrant_edge.HnswIndexConfig(m=LINKS // 2, ef_construct=BREADTH, full_scan_threshold=10)
+        vectors = qdrant_edge.EdgeVectorParams(size=dimension, distance=qdrant_edge.Distance.Dot, hnsw_config=links)
+        self.config = qdrant_edge.EdgeConfig(vectors={"": vectors})
+
+    def prepare(self, path):
+        # A shard is a folder, and is filled where it lies.
+        shutil.rmtree(path, ignore_errors=True)
+        os.makedirs(path)
+        self.index = self.edge.EdgeShard.create(str(path), self.config)
+
+    def build(self, base):
+        edge = self.edge
+        for start in range(0, len(base), 1000):
+            rows = enumerate(base[start : start + 1000].tolist(), start)
+            points = [edge.Point(id=row, vector={"": vector}, payload={}) for row, vector in rows]
+            self.index.update(edge.UpdateOperation.upsert_points(points))
+        self.index.optimize()
+
+    def save(self, path):
+        self.index.flush()
+        self.index.close()
+
+    def open(self, path):
+        self.index = self.edge.EdgeShard.load(str(path))
+
+    def search(self, queries, breadth):
+        edge, parameters = self.edge, self.edge.SearchParams(hnsw_ef=breadth, exact=False)
+        ask = lambda q: edge.SearchRequest(query=edge.Query.Nearest(q.tolist(), using=""), limit=K, params=parameters)
+        return np.array([[hit.id for hit in self.index.search(ask(query))] for query in queries])
+
+
+ENGINES = {"qdrant-edge": QdrantEdge, "hnswlib": Hnswlib, "faiss": Faiss, "usearch-f16": Usearch, "vsag-sq8": Vsag, "symphonyqg": SymphonyQg}
 
 
 def say(**line):
     print(json.dumps(line), flush=True)
 
 
+def size(path):
+    """The bytes of a file, or of all files in a folder."""
+    files = [path] if os.path.isfile(path) else [file for file in Path(path).rglob("*") if file.is_file()]
+    return sum(os.path.getsize(file) for file in files)
+
+
 def build(engine, vectors, dimension, path):
     base = np.fromfile(vectors, np.float32).reshape(-1, dimension)
     engine = ENGINES[engine](dimension)
+    if hasattr(engine, "prepare"):
+        engine.prepare(path)
     start = time.process_time()
     engine.build(base)
     cpu = time.process_time() - start
     engine.save(path)
-    say(cpu=cpu, bytes_per_vector=os.path.getsize(path) / len(base))
+    say(cpu=cpu, bytes_per_vector=size(path) / len(base))
 
 
 def serve(engine, path, queries, dimension):

@@ -1,8 +1,8 @@
 """Triples a CPU second: our BPR-MF beside implicit's, our VBPR beside Cornac's, in turns; and what evaluation, re-ranking
 and training at the size of Amazon Fashion take.
 
-A part of `tools/bench train`. Ratings are drawn; the same file, dimensions and batch for both. Cornac learns on PyTorch,
-which is Debian's python3-torch.
+A part of `tools/bench train`. Ratings are drawn; the same file, dimensions and batch for both. Cornac learns on PyTorch:
+the virtual environment's, else Debian's python3-torch.
 """
 
 import json
@@ -59,19 +59,28 @@ def alone(worker, quick):
     return rows
 
 
+def with_torch():
+    """A Python that has PyTorch; the virtual environment's other packages can be imported from it too."""
+    if not subprocess.run([sys.executable, "-c", "import torch"], capture_output=True).returncode:
+        return sys.executable
+    packages = next(Path(sys.prefix).glob("lib/python3*/site-packages"))
+    os.environ["PYTHONPATH"] = f"{os.environ.get('PYTHONPATH', '')}:{packages}"
+    return DEBIAN
+
+
 def measure(quick):
     """The comparisons, a dictionary each: microseconds a triple."""
     worker = build("taste_worker")
+    python = with_torch()
     results = []
     seconds, rounds = (1, 3) if quick else (3, 5)
     big = ratings(6_000, 20_000, 60_000) if quick else ratings(64_583, 234_892, 513_367)
     small = ratings(3_000, 3_000, 30_000)
     work = [
         ("BPR-MF, 64 factors", "implicit", ["bpr-mf", big, 64, 1], [sys.executable, PEER, "bpr", big, 64]),
-        ("VBPR, 10 + 20 over 1280, batch 100", "Cornac", ["vbpr", small, 1280, 10, 20, 100, 1], [DEBIAN, PEER, "vbpr", small, 1280, 10, 20, 100]),
+        ("VBPR, 10 + 20 over 1280, batch 100", "Cornac", ["vbpr", small, 1280, 10, 20, 100, 1], [python, PEER, "vbpr", small, 1280, 10, 20, 100]),
     ]
-    packages = next(Path(sys.prefix).glob("lib/python3*/site-packages"))
-    os.environ |= {"PYTHONPATH": f"{os.environ.get('PYTHONPATH', '')}:{packages}", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     for case, name, ours, theirs in work:
         mine, peer = Worker("lookalike", [worker, *ours]), Worker(name, theirs)
         pairs = mine.hello["pairs"]
@@ -81,14 +90,23 @@ def measure(quick):
         results.append(compare(case, mine, peer, "us a triple", times, 1e6 / pairs, **rate))
         mine.close()
         peer.close()
-    return results, worker
+    return results
+
+
+def append(rows, file):
+    """Appends to a file of JSON lines, where there is one."""
+    if file:
+        with open(file, "a") as lines:
+            lines.writelines(json.dumps(row) + "\n" for row in rows)
+
+
+def more(quick):
+    """What has no peer, a dictionary each."""
+    worker = build("taste_worker")
+    return alone(worker, quick) + ([] if quick else fashion(worker))
 
 
 if __name__ == "__main__":
     options = arguments(__doc__)
-    results, worker = measure(options.quick)
-    finish(results, options.json)
-    more = alone(worker, options.quick) + ([] if options.quick else fashion(worker))
-    if options.json:
-        with open(options.json, "a") as lines:
-            lines.writelines(json.dumps(row) + "\n" for row in more)
+    finish(measure(options.quick), options.json)
+    append(more(options.quick), options.json)

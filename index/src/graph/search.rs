@@ -42,6 +42,11 @@ impl<'a> Graph<'a> {
         self.view.curve.into_iter().flat_map(|curve| curve.points())
     }
 
+    /// How many rows a search for this recall of the `k` best keeps in mind, by the [curve](Self::curve).
+    pub fn breadth_for(&self, recall: f32, k: usize) -> usize {
+        self.breadth(k, self.vectors.len(), &SearchOptions::default().recall(recall))
+    }
+
     /// As [`search`](Neighbours::search), in the caller's own room.
     pub fn search_with(
         &self,

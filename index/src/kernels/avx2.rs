@@ -1,12 +1,12 @@
 //! AVX2 with FMA and F16C: the 16 lanes are two registers, and 2 rows by 3 queries fill 12 of the 16.
 
 use std::arch::x86_64::{
-    __m128i, __m256, _MM_HINT_T0, _mm_add_ps, _mm_add_ss, _mm_cvtss_f32, _mm_loadu_si128,
-    _mm_movehdup_ps, _mm_movehl_ps, _mm_prefetch, _mm256_add_ps, _mm256_castps256_ps128,
-    _mm256_cvtph_ps, _mm256_extractf128_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_setzero_ps,
+    __m128i, __m256, _mm_add_ps, _mm_add_ss, _mm_cvtss_f32, _mm_loadu_si128, _mm_movehdup_ps,
+    _mm_movehl_ps, _mm256_add_ps, _mm256_castps256_ps128, _mm256_cvtph_ps, _mm256_extractf128_ps,
+    _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_setzero_ps,
 };
 
-use super::{AHEAD_BYTES, Element, Isa, LANES, cover, positive_zero, steps, tails};
+use super::{Element, Isa, LANES, cover, positive_zero, read_soon, steps, tails};
 
 /// Lanes of one register.
 const HALF: usize = LANES / 2;
@@ -59,7 +59,7 @@ fn tile<const R: usize, const Q: usize, const AHEAD: bool, E: Element>(
                 for i in 0..R {
                     let row = rows[i].as_ptr().add(at);
                     if AHEAD && half == 0 {
-                        ahead(row);
+                        read_soon(row);
                     }
                     let row = if E::HALF {
                         _mm256_cvtph_ps(_mm_loadu_si128(row.cast::<__m128i>()))
@@ -115,13 +115,4 @@ pub(super) fn fold(low: __m256, high: __m256) -> f32 {
     let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
     let one = _mm_add_ss(two, _mm_movehdup_ps(two));
     positive_zero(_mm_cvtss_f32(one))
-}
-
-/// Asks memory for what will be read soon.
-#[inline(always)]
-pub(super) fn ahead<T>(reading: *const T) {
-    let address = reading.cast::<i8>().wrapping_add(AHEAD_BYTES);
-    // SAFETY: a prefetch is a hint, which neither faults nor changes anything at any address, so it may
-    // point past the last row and even past the map. Every x86-64 has it.
-    unsafe { _mm_prefetch::<_MM_HINT_T0>(address) };
 }

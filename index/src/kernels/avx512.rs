@@ -5,8 +5,7 @@ use std::arch::x86_64::{
     _mm512_loadu_ps, _mm512_setzero_ps, _mm512_shuffle_f32x4,
 };
 
-use super::avx2::{self, ahead};
-use super::{Element, Isa, LANES, cover, steps, tails};
+use super::{Element, Isa, LANES, avx2, cover, read_soon, steps, tails};
 
 /// Proof that this processor has AVX-512F.
 #[derive(Debug, Clone, Copy)]
@@ -50,7 +49,7 @@ fn tile<const R: usize, const Q: usize, const AHEAD: bool, E: Element>(
             for i in 0..R {
                 let row = rows[i].as_ptr().add(at);
                 if AHEAD {
-                    ahead(row);
+                    read_soon(row);
                 }
                 let row = if E::HALF {
                     _mm512_cvtph_ps(_mm256_loadu_si256(row.cast::<__m256i>()))

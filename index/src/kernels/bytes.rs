@@ -3,10 +3,12 @@
 //! In: signed bytes, each code filled up with zeros to whole [`STEP`]s. Out: sums in 32-bit integers,
 //! which are exact, so that every processor builds the same graph.
 
+#[cfg(target_arch = "aarch64")]
+use std::arch::aarch64::*;
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::*;
 
-use super::Kernels;
+use super::{Kernels, ahead};
 
 /// Codes are a multiple of so many bytes.
 pub(crate) const STEP: usize = 64;
@@ -26,14 +28,7 @@ impl<'a> Codes<'a> {
     /// Asks for a code that will be needed soon.
     #[inline]
     pub(crate) fn ahead(&self, row: u32) {
-        #[cfg(target_arch = "x86_64")]
-        for line in 0..self.stride / STEP {
-            let at = self.bytes.as_ptr().wrapping_add(row as usize * self.stride + line * STEP);
-            // SAFETY: a prefetch of any address does nothing that a program could see.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(at) };
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = row;
+        ahead(self.get(row));
     }
 }
 
@@ -95,7 +90,10 @@ impl Kernels {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: the processor must have AVX2, and does where either value exists.
             Kernels::Avx2(_) | Kernels::Avx512(_) => unsafe { avx2(a, b) },
-            _ => scalar(a, b),
+            #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+            // SAFETY: the processor must have NEON, and does where the value exists.
+            Kernels::Neon(_) => unsafe { neon(a, b) },
+            Kernels::Scalar(_) => scalar(a, b),
         }
     }
 }
@@ -105,6 +103,20 @@ const AHEAD: usize = 4;
 
 fn scalar(a: &[i8], b: &[i8]) -> i32 {
     a.iter().zip(b).map(|(&a, &b)| i32::from(a) * i32::from(b)).sum()
+}
+
+#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+#[target_feature(enable = "neon")]
+fn neon(a: &[i8], b: &[i8]) -> i32 {
+    let mut sums = [vdupq_n_s32(0); 2];
+    for (a, b) in a.as_chunks::<16>().0.iter().zip(b.as_chunks::<16>().0) {
+        // SAFETY: each chunk holds the 16 bytes that are read.
+        let (a, b) = unsafe { (vld1q_s8(a.as_ptr()), vld1q_s8(b.as_ptr())) };
+        // A product fits 16 bits, the sum of two may not: pairs are added in 32.
+        sums[0] = vpadalq_s16(sums[0], vmull_s8(vget_low_s8(a), vget_low_s8(b)));
+        sums[1] = vpadalq_s16(sums[1], vmull_high_s8(a, b));
+    }
+    vaddvq_s32(vaddq_s32(sums[0], sums[1]))
 }
 
 #[cfg(target_arch = "x86_64")]

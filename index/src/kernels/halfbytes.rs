@@ -6,10 +6,13 @@
 //! Of each [`RUN`] components, the first half lies in the low halves of the bytes and the second half in the high ones:
 //! one `and` and one shift bring out each half in the order of the query.
 
+#[cfg(target_arch = "aarch64")]
+use std::arch::aarch64::*;
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::*;
 
 use super::Kernels;
+#[cfg(target_arch = "x86_64")]
 use super::bytes::avx512_has_bytes;
 
 /// Components that are unpacked together.
@@ -29,9 +32,42 @@ impl Kernels {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: the processor must have AVX2, and does where either value exists.
             Kernels::Avx2(_) | Kernels::Avx512(_) => unsafe { avx2(sketch, query) },
-            _ => scalar(sketch, query),
+            #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+            // SAFETY: the processor must have NEON, and does where the value exists.
+            Kernels::Neon(_) => unsafe { neon(sketch, query) },
+            Kernels::Scalar(_) => scalar(sketch, query),
         }
     }
+}
+
+#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+#[target_feature(enable = "neon")]
+fn neon(sketch: &[u8], query: &[i8]) -> i32 {
+    let mask = vdupq_n_u8(15);
+    let mut sums = [vdupq_n_s32(0); 2];
+    for (sketch, query) in sketch.as_chunks::<RUN_BYTES>().0.iter().zip(query.as_chunks::<RUN>().0)
+    {
+        for part in (0..RUN_BYTES).step_by(16) {
+            // SAFETY: 16 bytes are read from a multiple of 16 on, of the 64 of a sketch's run and of either
+            // half of the query's 128.
+            let (both, low, high) = unsafe {
+                (
+                    vld1q_u8(sketch.as_ptr().add(part)),
+                    vld1q_s8(query.as_ptr().add(part)),
+                    vld1q_s8(query.as_ptr().add(RUN_BYTES + part)),
+                )
+            };
+            let lower = vreinterpretq_s8_u8(vandq_u8(both, mask));
+            let upper = vreinterpretq_s8_u8(vshrq_n_u8::<4>(both));
+            // Two products of 15 by 128 at most: far from the end of 16 bits.
+            let first = vmull_s8(vget_low_s8(lower), vget_low_s8(low));
+            let first = vmlal_s8(first, vget_low_s8(upper), vget_low_s8(high));
+            let second = vmlal_high_s8(vmull_high_s8(lower, low), upper, high);
+            sums[0] = vpadalq_s16(sums[0], first);
+            sums[1] = vpadalq_s16(sums[1], second);
+        }
+    }
+    vaddvq_s32(vaddq_s32(sums[0], sums[1]))
 }
 
 fn scalar(sketch: &[u8], query: &[i8]) -> i32 {

@@ -5,7 +5,7 @@ use std::arch::aarch64::{
 };
 use std::arch::asm;
 
-use super::{Element, Isa, LANES, cover, fold, steps, tails};
+use super::{Element, Isa, LANES, cover, fold, read_soon, steps, tails};
 
 /// Lanes of one register.
 const QUARTER: usize = LANES / 4;
@@ -38,7 +38,7 @@ impl Isa for Neon {
 
 /// Four halves as singles. Written out because the intrinsic asks for a newer compiler than we do.
 #[target_feature(enable = "neon")]
-fn widen(halves: uint16x4_t) -> float32x4_t {
+pub(super) fn widen(halves: uint16x4_t) -> float32x4_t {
     let singles: float32x4_t;
     // SAFETY: `fcvtl` reads one register and writes another; every processor with NEON has it.
     unsafe {
@@ -70,6 +70,9 @@ fn tile<const R: usize, const Q: usize, const AHEAD: bool, E: Element>(
                     std::array::from_fn(|j| vld1q_f32(queries[j].as_ptr().add(at)));
                 for i in 0..R {
                     let row = rows[i].as_ptr().add(at);
+                    if AHEAD && quarter == 0 {
+                        read_soon(row);
+                    }
                     let row = if E::HALF {
                         widen(vld1_u16(row.cast::<u16>()))
                     } else {

@@ -7,10 +7,14 @@
 //! high half. So one byte shuffle looks up 16 neighbours (32 with AVX2, for two slots; 64 with AVX-512, for
 //! four), and a hop reads its codes as one run of bytes. Sums are kept in 16 bits, which hold 257 slots.
 
+#[cfg(target_arch = "aarch64")]
+use std::arch::aarch64::*;
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::*;
 
 use super::Kernels;
+#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+use super::neon::widen;
 
 /// Neighbours that are estimated together.
 pub(crate) const NEIGHBOURS: usize = 32;
@@ -20,18 +24,6 @@ pub(crate) const SLOT: usize = 16;
 pub(crate) const SLOT_GROUP: usize = 4;
 /// More slots would overflow the sums.
 pub(crate) const MAX_SLOTS: usize = 256;
-
-/// Asks memory for bytes that will be needed soon.
-#[inline]
-pub(crate) fn ahead(bytes: &[u8]) {
-    #[cfg(target_arch = "x86_64")]
-    for line in bytes.chunks(64) {
-        // SAFETY: a prefetch is a hint, which neither faults nor changes anything. Every x86-64 has it.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = bytes;
-}
 
 /// What a query makes once, to look up in ever after.
 #[derive(Debug, Default)]
@@ -79,7 +71,10 @@ impl Kernels {
             Kernels::Avx2(_) | Kernels::Avx512(_) => unsafe {
                 avx2(table, codes, factors, centre, out)
             },
-            _ => scalar(table, codes, factors, centre, out),
+            #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+            // SAFETY: the processor must have NEON, and does where the value exists.
+            Kernels::Neon(_) => unsafe { neon(table, codes, factors, centre, out) },
+            Kernels::Scalar(_) => scalar(table, codes, factors, centre, out),
         }
     }
 }
@@ -104,6 +99,50 @@ fn scalar(
         let product = f32::from(sum).mul_add(table.unit, table.base);
         let offset = single(factors.offsets[i]).mul_add(table.length, centre);
         *out = single(factors.scales[i]).mul_add(product, offset);
+    }
+}
+
+#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+#[target_feature(enable = "neon")]
+fn neon(
+    table: &Table,
+    codes: &[u8],
+    factors: Factors<'_>,
+    centre: f32,
+    out: &mut [f32; NEIGHBOURS],
+) {
+    let low = vdupq_n_u8(15);
+    let mut sums = [vdupq_n_u16(0); 4];
+    for (codes, table) in codes.as_chunks::<SLOT>().0.iter().zip(table.bytes.as_chunks::<SLOT>().0)
+    {
+        // SAFETY: both chunks hold the 16 bytes that are read.
+        let (codes, table) = unsafe { (vld1q_u8(codes.as_ptr()), vld1q_u8(table.as_ptr())) };
+        let first = vqtbl1q_u8(table, vandq_u8(codes, low));
+        let second = vqtbl1q_u8(table, vshrq_n_u8::<4>(codes));
+        sums[0] = vaddw_u8(sums[0], vget_low_u8(first));
+        sums[1] = vaddw_high_u8(sums[1], first);
+        sums[2] = vaddw_u8(sums[2], vget_low_u8(second));
+        sums[3] = vaddw_high_u8(sums[3], second);
+    }
+    let (unit, base) = (vdupq_n_f32(table.unit), vdupq_n_f32(table.base));
+    let (length, centre) = (vdupq_n_f32(table.length), vdupq_n_f32(centre));
+    for (eighth, sums) in sums.into_iter().enumerate() {
+        for (half, sums) in
+            [vmovl_u16(vget_low_u16(sums)), vmovl_high_u16(sums)].into_iter().enumerate()
+        {
+            let at = eighth * 8 + half * 4;
+            let product = vfmaq_f32(base, vcvtq_f32_u32(sums), unit);
+            // SAFETY: scales, offsets and `out` hold 32 values, of which 4 are read and written from a multiple
+            // of 4 on.
+            unsafe {
+                let read = |halves: &[[u8; 2]; NEIGHBOURS]| {
+                    widen(vld1_u16(halves.as_ptr().add(at).cast()))
+                };
+                let offsets = vfmaq_f32(centre, read(factors.offsets), length);
+                let estimates = vfmaq_f32(offsets, read(factors.scales), product);
+                vst1q_f32(out.as_mut_ptr().add(at), estimates);
+            }
+        }
     }
 }
 

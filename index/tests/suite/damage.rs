@@ -1,9 +1,10 @@
 //! A damaged file gives a typed error, or answers that are wrong at worst: never a panic, a wrong
 //! read or a hang. So does one whose checksums an attacker has put right again.
 
-use lookalike_index::{Error, Fault, GraphOptions, Neighbours, Precision, SearchOptions, Segment};
+use lookalike_index::{Error, Fault, GraphOptions, Precision, Segment};
 
 use crate::graph::with_graph;
+use crate::hostile::{judge, seal, seal_all, whatever};
 use crate::naive::Problem;
 
 /// A small file: 3 rows of 5 components.
@@ -16,68 +17,11 @@ fn small_with_graph() -> Vec<u8> {
     with_graph(&Problem::drawn(12, 5), Precision::F16, &GraphOptions::default().from_rows(0))
 }
 
-/// Asks a segment everything. Answers may be nonsense; there must be some.
-fn use_all<B: AsRef<[u8]>>(segment: &Segment<B>) {
-    let rows = segment.len() as u32;
-    let query = vec![0.5; segment.dimension()];
-    let answer = segment.exact().search(&query, 4, &SearchOptions::default()).unwrap();
-    assert_eq!(answer.candidates.len(), 4.min(segment.len()));
-    assert!(answer.candidates.iter().all(|candidate| !candidate.similarity.is_nan()));
-    if let Some(graph) = segment.graph() {
-        let walk = SearchOptions::default().breadth(1);
-        let found = graph.search(&query, 1, &walk).unwrap().candidates;
-        assert!(found.len() <= 1 && found.iter().all(|found| !found.similarity.is_nan()));
-        graph.search(&query, 5, &SearchOptions::default().recall(0.5)).unwrap();
-        assert!(graph.curve().all(|point| (0.0..=1.0).contains(&point.recall)));
-    }
-    segment.scan(&query, &mut vec![0.0; segment.len()]).unwrap();
-    for row in 0..rows {
-        assert_eq!(segment.vector(row).unwrap().len(), segment.dimension());
-        segment.similarities(&query, &[row]).unwrap();
-        let found = segment.row_of(segment.id(row).unwrap());
-        assert!(found.is_none_or(|found| found < rows));
-    }
-    assert_eq!((segment.id(rows), segment.vector(rows)), (None, None));
-    assert_eq!(segment.ids().len(), segment.len());
-    let _ = segment.label();
-}
-
-/// Opens and verifies, and uses whatever opens.
-fn judge(bytes: &[u8]) -> Result<(), Error> {
-    let segment = Segment::from_bytes(bytes)?;
-    use_all(&segment);
-    segment.verify()
-}
-
 fn fault(bytes: &[u8]) -> Fault {
     match judge(bytes) {
         Err(Error::Corrupted { fault, .. }) => fault,
         other => panic!("{other:?} instead of a fault"),
     }
-}
-
-/// Puts the checksums of header and table right.
-fn seal(bytes: &mut [u8]) {
-    let sections = u32::from_le_bytes(bytes[12..16].try_into().unwrap()) as usize;
-    if let Some(table) = sections.checked_mul(32).and_then(|length| bytes.get(64..64 + length)) {
-        let checksum = crc32fast::hash(table);
-        bytes[40..44].copy_from_slice(&checksum.to_le_bytes());
-    }
-    let checksum = crc32fast::hash(&bytes[..60]);
-    bytes[60..64].copy_from_slice(&checksum.to_le_bytes());
-}
-
-/// As [`seal`], and the checksums of the sections too, wherever they are in reach.
-fn seal_all(bytes: &mut [u8]) {
-    for entry in (64..).step_by(32).take(bytes[12].clamp(3, 4).into()) {
-        let number = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap()) as usize;
-        let (start, length) = (number(entry + 8), number(entry + 16));
-        if let Some(section) = start.checked_add(length).and_then(|end| bytes.get(start..end)) {
-            let checksum = crc32fast::hash(section);
-            bytes[entry + 4..entry + 8].copy_from_slice(&checksum.to_le_bytes());
-        }
-    }
-    seal(bytes);
 }
 
 #[test]
@@ -318,4 +262,50 @@ fn a_graph_says_nothing_impossible() {
     let at = blocks + usize::from(entry) * (256 + 16 * 16);
     assert_eq!(altered(blocks + 192, &[0xff; 2]), Fault::Graph("an offset is not finite"));
     assert_eq!(altered(at, &alone), Fault::Graph("a row cannot be reached"));
+}
+
+/// The body of the fuzz target (`index/fuzz`), on as many files as there is time for here: each time some places of a
+/// sound one are altered, cut out or repeated, and the checksums put right.
+#[test]
+fn files_altered_at_random_do_no_harm() {
+    let golden = |name: &str| {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/golden/segment/");
+        std::fs::read(folder.to_owned() + name).unwrap()
+    };
+    let sketched = Problem::drawn(9, 1_024);
+    let sound = [
+        small(Precision::F32),
+        small_with_graph(),
+        golden("version-1-graph.seg"),
+        golden("version-1-graph-2.seg"),
+        with_graph(&sketched, Precision::F16, &GraphOptions::default().from_rows(0)),
+    ];
+    let mut state = 23u64;
+    let mut below = |end: usize| {
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (state >> 33) as usize % end.max(1)
+    };
+    for round in 0..2_000 {
+        // The large one is asked less often.
+        let mut bytes = sound[if round % 50 == 0 { 4 } else { round % 4 }].clone();
+        for _ in 0..=below(6) {
+            // Half of the places are where the numbers are that lead elsewhere.
+            let reach = if below(2) == 0 { 400.min(bytes.len()) } else { bytes.len() };
+            let at = below(reach);
+            match below(5) {
+                0 => bytes[at] ^= 1 << below(8),
+                1 => bytes[at] = [0, 1, 0x7f, 0x80, 0xff][below(5)],
+                2 => bytes[at..].iter_mut().take(4).for_each(|byte| *byte = 0xff),
+                3 => drop(bytes.drain(at..(at + 1 + below(70)).min(reach))),
+                _ => {
+                    let copied = bytes[at..(at + 1 + below(70)).min(reach)].to_vec();
+                    bytes.splice(at..at, copied);
+                }
+            }
+            if bytes.is_empty() {
+                break;
+            }
+        }
+        whatever(&bytes);
+    }
 }

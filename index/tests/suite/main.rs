@@ -4,6 +4,7 @@ mod conformance;
 mod damage;
 mod further;
 mod graph;
+mod hostile;
 mod naive;
 mod shelf;
 mod writing;

@@ -2,10 +2,12 @@
 
 use std::error::Error;
 
-use lookalike::taste::{Reranking, Served};
+use lookalike::taste::rating::reranker;
+use lookalike::taste::{Reranker, Reranking, Visitor};
 use lookalike::{Collection, Hits, Query};
 
 use crate::cli::recommend::VisitorArgs;
+use crate::cli::taste_categories::{names, witnesses};
 use crate::cli::{Common, remark};
 
 /// Whose taste, and by which models.
@@ -56,13 +58,16 @@ impl Taste {
         let models = self
             .rerank
             .iter()
-            .map(|(name, weight)| Ok((Served::open(collection, name)?, *weight)))
+            .map(|(name, weight)| Ok((reranker(collection, name)?, *weight)))
             .collect::<Result<Vec<_>, lookalike::taste::Error>>()?;
         let mut reranking = Reranking::new().blend(self.blend).candidates(self.candidates);
         for (model, weight) in &models {
-            reranking = reranking.by(model, *weight);
+            reranking = reranking.by(&**model, *weight);
         }
         let reranked = reranking.search(collection, query, &visitor)?;
+        if !common.quiet {
+            self.told(collection, &visitor, &models)?;
+        }
         if !common.quiet && !reranked.strangers.is_empty() {
             let so = match reranked.personal {
                 true => "the others decide",
@@ -71,5 +76,20 @@ impl Taste {
             remark!("this visitor is not known to {}: {so}", reranked.strangers.join(", "));
         }
         Ok(reranked.hits)
+    }
+
+    /// Remarks what the visitor's pictures said to the models that have words for it.
+    fn told(
+        &self,
+        collection: &Collection,
+        visitor: &Visitor,
+        models: &[(Box<dyn Reranker + '_>, f32)],
+    ) -> Result<(), Box<dyn Error>> {
+        for (model, _) in models {
+            if let Some(testimony) = model.testimony(visitor)? {
+                witnesses(&names(collection, visitor)?, &testimony);
+            }
+        }
+        Ok(())
     }
 }

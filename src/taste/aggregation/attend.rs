@@ -41,6 +41,11 @@ impl Stretches {
         self.len() == 0
     }
 
+    /// The rows of a set.
+    pub fn range(&self, set: usize) -> std::ops::Range<usize> {
+        self.0[set]..self.0[set + 1]
+    }
+
     /// The rows of all sets.
     fn rows(&self) -> usize {
         self.0[self.len()]

@@ -13,6 +13,7 @@ mod loss;
 mod measure;
 mod network;
 mod plan;
+mod study;
 #[cfg(test)]
 mod tests;
 
@@ -26,6 +27,7 @@ pub use categories::Categories;
 pub use loss::weighted_cross_entropy;
 pub use measure::{Curve, PLACES, Place, curves, measure};
 pub use network::{Aggregator, Extent, Pooled, Variant};
+pub use study::{Studied, study};
 
 use super::Error;
 use super::chance::Chance;

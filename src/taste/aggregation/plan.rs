@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use super::{
     Aggregation, AggregationSettings, Aggregator, Categories, Extent, Stretches, attention, failed,
 };
-use crate::taste::error::{Error, ModelError};
+use crate::taste::error::Error;
 use crate::taste::factors::{Factors, Part};
 use crate::taste::features::centre;
 use crate::taste::history::History;
@@ -42,14 +42,8 @@ impl Plan for AggregationSettings {
         seed: u64,
     ) -> Result<Box<dyn Model>, Error> {
         let name = self.pooling.model();
-        let lacks =
-            || ModelError::Lacks { model: name.to_owned(), what: "categories of its items" };
         let features = Arc::clone(material.needed_features(name)?);
-        let collection = material.collection().ok_or_else(lacks)?;
-        let columns: Vec<String> =
-            self.columns.split('+').filter(|c| !c.is_empty()).map(str::to_owned).collect();
-        let categories =
-            Categories::of(collection, material.items(), &columns)?.ok_or_else(lacks)?;
+        let categories = self.categories(material)?;
         let settings = AggregationSettings { seed, ..self.clone() };
         let model = Aggregation::new(features, categories.len(), settings)?;
         Ok(Box::new(Shoppers { model, categories, sets: history.clone() }))

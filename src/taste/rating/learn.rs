@@ -21,7 +21,7 @@ use crate::taste::adam::{Adam as LazyAdam, Table};
 use crate::taste::chance::Chance;
 use crate::taste::features::Features;
 use crate::taste::gallery::{Gallery, Scale};
-use crate::taste::model::{State, halves, whole};
+use crate::taste::model::{Array, State, halves, restore, whole};
 use crate::taste::net::{Adam, AdamSettings};
 
 /// Rows and columns of the pictures.
@@ -318,6 +318,27 @@ impl Rating {
             self.network.decode(&map, false)?.flatten_all()?.to_vec1()
         });
         made.map_err(failed)
+    }
+
+    /// What it takes to answer, without the optimisers' memory and without the review branch.
+    pub(super) fn bare_state(&self) -> Result<State, Error> {
+        let mut state = self.network.parameters().state().map_err(failed)?;
+        state.retain(|name, _| !name.starts_with("review."));
+        for (name, table) in [("users", &self.users), ("items", &self.items)] {
+            state.insert(name.to_owned(), Array::rows(table.rows(), table.values().to_vec()));
+        }
+        Ok(state)
+    }
+
+    /// Takes up what [`bare_state`](Self::bare_state) told.
+    pub(super) fn restore_bare(&mut self, state: &State) -> Result<(), Error> {
+        self.network.parameters().restore(state).map_err(failed)?;
+        for (name, table) in [("users", &mut self.users), ("items", &mut self.items)] {
+            let mut values = vec![0.0; table.values().len()];
+            restore(state, name, &mut values)?;
+            *table = Table::new(self.settings.embedding, values, table.rows());
+        }
+        Ok(())
     }
 
     /// All that training changes.

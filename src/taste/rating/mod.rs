@@ -7,17 +7,25 @@
 //! how the tower looks at a picture, `baselines` what is told without looking.
 
 mod baselines;
+mod drawn;
+mod kept;
 mod learn;
 mod look;
 mod network;
 mod ratings;
+mod reviews;
 mod structure;
 #[cfg(test)]
 mod tests;
+mod train;
 
 pub use baselines::{Biases, Factorisation};
+pub use drawn::{course, overlaid, side_by_side};
+pub use kept::{KeptRating, Told, reranker};
 pub use learn::{Losses, Rating, RatingSettings, SIDE};
 pub use look::{gather, worth};
 pub use network::{Judged, RatingNetwork, Sizes};
 pub use ratings::{Rated, Ratings, Stars, mean_squared_error};
+pub use reviews::embed;
 pub use structure::structure;
+pub use train::{RatingEpoch, RatingTraining, TrainedRating, baselines};

@@ -278,3 +278,31 @@ fn biases_are_damped_means_and_strangers_have_none() {
     assert!((mean_squared_error(&ratings.all, &[1.0, 1.0, 1.0]) - 5.0 / 3.0).abs() < 1e-12);
     assert_eq!((stars.to_value(4.0), stars.of_value(0.5)), (0.5, 4.0));
 }
+
+/// By hand: of four pixels of attention the last counts most, and its corner of the picture is the reddest.
+#[test]
+fn attention_is_drawn_where_it_was_and_pictures_stand_above_what_was_made_of_them() {
+    let grey = vec![0.5; 3 * SIDE * SIDE];
+    let drawn = overlaid(&grey, &[0.1, 0.1, 0.1, 0.7]);
+    let (near, far) = (drawn.get_pixel(0, 0).0, drawn.get_pixel(239, 239).0);
+    assert_eq!((drawn.width(), drawn.height()), (240, 240));
+    assert!(near[0] == near[2] && far[0] > 150 && far[2] < 40, "{near:?} {far:?}");
+    let black = vec![0.0; 2 * 3 * SIDE * SIDE];
+    let white = vec![1.0; 2 * 3 * SIDE * SIDE];
+    let sheet = side_by_side(&black, &white, 8);
+    assert_eq!((sheet.width(), sheet.height()), (2 * 124 + 4, 2 * 120 + 12));
+    assert_eq!((sheet.get_pixel(60, 60).0, sheet.get_pixel(60, 190).0), ([0; 3], [255; 3]));
+}
+
+#[test]
+fn a_course_is_drawn_without_what_there_was_none_of() {
+    let epoch = |epoch, mse| RatingEpoch {
+        epoch,
+        losses: Losses { structure: 0.5, pixels: 0.1, rating: 0.4, review: 0.0 },
+        mse,
+        seconds: 0.0,
+    };
+    let svg = course(&[epoch(0, 0.8), epoch(1, 0.4)]);
+    assert_eq!(svg.matches("<polyline").count(), 4);
+    assert!(svg.contains("40.0,30.0 600.0,130.0") && !svg.contains("reviews"), "{svg}");
+}

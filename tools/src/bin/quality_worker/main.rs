@@ -3,11 +3,14 @@
 //! `quality_worker index DATA COUNT COLLECTION` indexes so many products of `DATA/products.csv` (columns id, title,
 //! article_type, base_colour, image), drawn at random, by their pictures and titles.
 //! `quality_worker measure COLLECTION QUERIES` prints how good the answers are, a JSON object a line.
+//! `quality_worker vectors COLLECTION OUT` writes the pictures' vectors as raw `f32`.
+//! `quality_worker similar COLLECTION walk|exact` finds every item's ten most similar by pictures, and says what that took.
 //! `quality_worker serve COLLECTION words|hybrid|vectors|tantivy` says when it is ready and then answers each line
 //! `search COUNT` on stdin with one on stdout.
 
 mod measure;
 mod serve;
+mod similar;
 
 use std::collections::HashSet;
 use std::error::Error;
@@ -35,8 +38,13 @@ fn main() -> Outcome {
         ["measure", collection, queries] => {
             measure::measure(&Collection::open(collection)?, queries.parse()?)
         }
+        ["vectors", collection, out] => similar::vectors(&Collection::open(collection)?, out),
+        ["similar", collection, how] => similar::similar(&Collection::open(collection)?, how),
         ["serve", collection, what] => serve::serve(&Collection::open(collection)?, what),
-        _ => Err("quality_worker index|measure|serve ...: see the top of its source".into()),
+        _ => {
+            Err("quality_worker index|measure|vectors|similar|serve ...: see the top of its source"
+                .into())
+        }
     }
 }
 

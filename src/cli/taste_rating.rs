@@ -1,0 +1,255 @@
+//! Ratings: `lookalike rate`, and what `train` and `evaluate` do where the model is `rating`.
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use lookalike::Collection;
+use lookalike::taste::rating::{
+    Biases, KeptRating, RatingEpoch, RatingSettings, RatingTraining, Ratings, SIDE, baselines,
+    course, embed, overlaid, side_by_side,
+};
+use lookalike::taste::{Features, Gallery, Interactions};
+use serde_json::json;
+
+use super::table::{Heading, Table};
+use super::{Common, Outcome, remark};
+
+/// The part of the ratings that is held out.
+const HELD_OUT: f32 = 0.1;
+
+/// Tell how many stars a user will give an item
+///
+/// Needs `lookalike train --model rating`. A user or an item that was not there at the training is told by biases
+/// alone, and that is said.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  lookalike rate shop.lookalike --user U000042 --item SKU123 --attention looked.png\n  \
+                  lookalike rate shop.lookalike --reconstructions remembered.png"
+)]
+pub struct Args {
+    /// The collection
+    collection: PathBuf,
+    /// The user, by the key in the interactions
+    #[arg(long, value_name = "USER", env = "LOOKALIKE_USER", requires = "item")]
+    user: Option<String>,
+    /// The key of an item
+    #[arg(long, value_name = "KEY", env = "LOOKALIKE_ITEM", requires = "user")]
+    item: Vec<String>,
+    /// Draw where on the last item's picture the model looked: a picture file
+    #[arg(long, value_name = "FILE", env = "LOOKALIKE_ATTENTION", requires = "user")]
+    attention: Option<PathBuf>,
+    /// Draw some pictures above what the model remembers of them: a picture file
+    #[arg(long, value_name = "FILE", env = "LOOKALIKE_RECONSTRUCTIONS")]
+    reconstructions: Option<PathBuf>,
+}
+
+pub fn run(args: &Args, common: &Common) -> Outcome {
+    let collection = Collection::open(&args.collection)?;
+    let model = KeptRating::open(&collection)?;
+    let mut out = io::stdout().lock();
+    for key in &args.item {
+        let user = args.user.as_deref().unwrap_or_default();
+        let id = collection.id_of(key)?.ok_or_else(|| format!("there is no item \"{key}\""))?;
+        let told = model.tell(user, id)?;
+        if common.json {
+            let line = json!({
+                "user": user, "key": key, "stars": told.stars, "biases": told.by_biases,
+                "user_known": told.user_known, "item_known": told.item_known,
+            });
+            writeln!(out, "{line}")?;
+        } else {
+            let by = told.by_biases;
+            writeln!(out, "{key}: {:.2} stars, {by:.2} by biases alone", told.stars)?;
+        }
+        let known = told.user_known && told.item_known;
+        if !common.quiet && !known {
+            let who = if told.user_known {
+                format!("the item {key}")
+            } else {
+                format!("the user {user}")
+            };
+            remark!("{who} was not there at the training: this is told by biases alone");
+        }
+        if let Some(path) = &args.attention {
+            match (told.attention, model.seen(id)) {
+                (Some([near, _]), Some(seen)) => save(&overlaid(&seen, &near), path)?,
+                _ => remark!("{key}: there is nothing to draw, for the model did not look"),
+            }
+        }
+    }
+    if let Some(path) = &args.reconstructions {
+        let (seen, made) = model.remembered(24)?;
+        save(&side_by_side(&seen, &made, 8), path)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn save(picture: &image::RgbImage, path: &Path) -> Result<(), String> {
+    picture.save(path).map_err(|e| format!("cannot write the picture {}: {e}", path.display()))
+}
+
+/// What there is to learn from.
+struct Given {
+    ratings: Ratings,
+    gallery: Arc<Gallery>,
+    reviews: Option<Arc<Features>>,
+}
+
+fn given(
+    collection: &Collection,
+    interactions: &Interactions,
+    settings: &RatingSettings,
+    common: &Common,
+) -> Result<Given, Box<dyn Error>> {
+    let ratings = Ratings::of(interactions);
+    if ratings.all.is_empty() {
+        return Err("nobody has rated anything: read interactions with a column of ratings".into());
+    }
+    let gallery = Arc::new(Gallery::of(collection, &interactions.items, SIDE, None)?);
+    let reviews = match settings.reviews && !ratings.reviews.is_empty() {
+        false => None,
+        true => embed(collection, &ratings.reviews, &mut |missing| {
+            if !common.quiet {
+                remark!("reading {missing} reviews");
+            }
+        })?,
+    };
+    if !common.quiet {
+        remark!(
+            "{} ratings by {} users of {} items, {} with reviews",
+            ratings.all.len(),
+            ratings.users,
+            ratings.items,
+            if reviews.is_some() { ratings.reviews.len() } else { 0 }
+        );
+    }
+    Ok(Given { ratings, gallery, reviews: reviews.map(Arc::new) })
+}
+
+fn told(epoch: &RatingEpoch) {
+    let losses = epoch.losses;
+    remark!(
+        "epoch {}: pictures 1-SSIM {:.4}, MSE {:.5}; ratings MSE {:.4}, reviews {:.4}; held out {:.4}, {:.2} s",
+        epoch.epoch + 1,
+        losses.structure,
+        losses.pixels,
+        losses.rating,
+        losses.review,
+        epoch.mse,
+        epoch.seconds
+    );
+}
+
+/// `lookalike train --model rating`.
+pub fn train(
+    collection: &Collection,
+    interactions: &Interactions,
+    settings: RatingSettings,
+    training: RatingTraining,
+    plot: Option<&Path>,
+    common: &Common,
+) -> Outcome {
+    let given = given(collection, interactions, &settings, common)?;
+    let (known, held) = given.ratings.divide(HELD_OUT, training.seed);
+    let trained = training.run(
+        given.ratings.users,
+        (&known, &held),
+        given.gallery,
+        given.reviews,
+        settings.clone(),
+        &mut |epoch| {
+            if !common.quiet {
+                told(epoch);
+            }
+        },
+    )?;
+    if let Some(path) = plot {
+        std::fs::write(path, course(&trained.epochs))
+            .map_err(|e| format!("cannot write the plot {}: {e}", path.display()))?;
+    }
+    let biases = Biases::of(&given.ratings, &known);
+    let kept = (&biases, given.ratings.stars);
+    let path = KeptRating::write(collection, interactions, &trained, kept, settings)?;
+    let mut out = io::stdout().lock();
+    let (epoch, mse) = trained.best.map_or((0, f64::NAN), |best| (best.epoch + 1, best.mse));
+    match common.json {
+        true => {
+            let line = json!({
+                "model": "rating", "file": path, "best_epoch": epoch, "mse": mse,
+                "epochs": trained.epochs, "seed": training.seed,
+            });
+            writeln!(out, "{line}")?;
+        }
+        false => {
+            writeln!(out, "{}: rating after {epoch} epochs, held-out MSE {mse:.4}", path.display())?
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `lookalike evaluate --model rating`: with and without reviews, beside what is told without looking.
+pub fn evaluate(
+    collection: &Collection,
+    interactions: &Interactions,
+    settings: &RatingSettings,
+    (epochs, patience, seeds): (u32, u32, u64),
+    common: &Common,
+) -> Outcome {
+    let given = given(collection, interactions, settings, common)?;
+    let mut rows: Vec<(String, Vec<f64>)> = Vec::new();
+    let mut add = |name: &str, mse: f64| match rows.iter_mut().find(|row| row.0 == name) {
+        Some(row) => row.1.push(mse),
+        None => rows.push((name.to_owned(), vec![mse])),
+    };
+    for seed in 1..=seeds {
+        let (known, held) = given.ratings.divide(HELD_OUT, seed);
+        for (name, mse) in baselines(&given.ratings, &known, &held, seed) {
+            add(name, mse);
+        }
+        let without = given.reviews.is_some().then_some(("rating-without-reviews", None));
+        let with = ("rating", given.reviews.clone());
+        for (name, reviews) in without.into_iter().chain([with]) {
+            let training = RatingTraining { epochs, patience, seed };
+            let (users, gallery) = (given.ratings.users, Arc::clone(&given.gallery));
+            let parts = (known.as_slice(), held.as_slice());
+            let trained =
+                training.run(users, parts, gallery, reviews, settings.clone(), &mut |_| ())?;
+            if let Some(best) = trained.best {
+                if !common.quiet {
+                    remark!(
+                        "{name}, seed {seed}: MSE {:.4} after epoch {}",
+                        best.mse,
+                        best.epoch + 1
+                    );
+                }
+                add(name, best.mse);
+            }
+        }
+    }
+    print(&rows, collection, common)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print(rows: &[(String, Vec<f64>)], collection: &Collection, common: &Common) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    let mut table = Table::new([Heading::left("model"), Heading::right("mse")]);
+    for (model, errors) in rows {
+        let mean = errors.iter().sum::<f64>() / errors.len() as f64;
+        let squares: f64 = errors.iter().map(|error| (error - mean) * (error - mean)).sum();
+        let sd = (squares / (errors.len() - 1).max(1) as f64).sqrt();
+        if common.json {
+            let line = json!({
+                "data": collection.path(), "model": model, "metric": "mse", "mean": mean, "sd": sd,
+            });
+            writeln!(out, "{line}")?;
+        }
+        table.row([model.clone(), format!("{mean:.4} ±{sd:.4}")]);
+    }
+    if !common.json {
+        table.print(&mut out)?;
+    }
+    Ok(())
+}

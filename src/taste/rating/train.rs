@@ -1,0 +1,118 @@
+//! Training with an eye on ratings that were held out: the best epoch kept, beside what is told without looking.
+//!
+//! Flowing in: ratings divided, pictures, reviews' vectors. Flowing out: a model at its best, its course, and the
+//! baselines' errors on the same ratings.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+
+use super::baselines::{Biases, Factorisation};
+use super::learn::{Losses, Rating, RatingSettings};
+use super::ratings::{Rated, Ratings, mean_squared_error};
+use crate::taste::Error;
+use crate::taste::features::Features;
+use crate::taste::gallery::Gallery;
+
+/// What an epoch came to.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct RatingEpoch {
+    /// Which, from 0.
+    pub epoch: u32,
+    /// Of both phases.
+    pub losses: Losses,
+    /// The mean squared error on what was held out.
+    pub mse: f64,
+    /// What it took, without the look at what was held out.
+    #[serde(skip)]
+    pub seconds: f64,
+}
+
+/// How to train.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RatingTraining {
+    /// The most epochs; as published, 30.
+    pub epochs: u32,
+    /// Stop when so many epochs have brought nothing better.
+    pub patience: u32,
+    /// Where chance starts from.
+    pub seed: u64,
+}
+
+/// A model at its best.
+pub struct TrainedRating {
+    /// In the state after its best epoch.
+    pub model: Rating,
+    /// In order.
+    pub epochs: Vec<RatingEpoch>,
+    /// The least error on what was held out, and after which epoch.
+    pub best: Option<RatingEpoch>,
+}
+
+impl RatingTraining {
+    /// Trains; `tell` hears of every epoch.
+    pub fn run(
+        &self,
+        users: usize,
+        (known, held): (&[Rated], &[Rated]),
+        gallery: Arc<Gallery>,
+        reviews: Option<Arc<Features>>,
+        settings: RatingSettings,
+        tell: &mut dyn FnMut(&RatingEpoch),
+    ) -> Result<TrainedRating, Error> {
+        let settings = RatingSettings { seed: self.seed, ..settings };
+        let mut model = Rating::new(users, gallery, reviews, settings)?;
+        let pairs: Vec<(u32, u32)> = held.iter().map(|rated| (rated.user, rated.item)).collect();
+        let (mut epochs, mut best): (Vec<RatingEpoch>, Option<RatingEpoch>) = (Vec::new(), None);
+        let mut kept = None;
+        for epoch in 0..self.epochs {
+            let since = best.map_or(epoch, |best| epoch - best.epoch - 1);
+            if best.is_some() && since >= self.patience.max(1) {
+                break;
+            }
+            let start = Instant::now();
+            let losses = model.learn(known, self.seed, epoch)?;
+            let seconds = start.elapsed().as_secs_f64();
+            if !(losses.rating + losses.pixels).is_finite() {
+                return Err(Error::Diverged { epoch });
+            }
+            let mse = mean_squared_error(held, &model.judge(&pairs)?.0);
+            let now = RatingEpoch { epoch, losses, mse, seconds };
+            epochs.push(now);
+            // Where nothing is held out, every epoch is better than the one before.
+            if held.is_empty() || best.is_none_or(|best| mse < best.mse) {
+                best = Some(now);
+                kept = Some(model.state()?);
+            }
+            tell(&now);
+        }
+        if let Some(kept) = kept {
+            model.restore(&kept)?;
+        }
+        Ok(TrainedRating { model, epochs, best })
+    }
+}
+
+/// The errors on held-out ratings of what is told without looking: by name.
+pub fn baselines(
+    ratings: &Ratings,
+    known: &[Rated],
+    held: &[Rated],
+    seed: u64,
+) -> Vec<(&'static str, f64)> {
+    let biases = Biases::of(ratings, known);
+    let error = |tell: &dyn Fn(&Rated) -> f32| {
+        let told: Vec<f32> = held.iter().map(tell).collect();
+        mean_squared_error(held, &told)
+    };
+    let mean = error(&|_| biases.mean);
+    let biased = error(&|rated| biases.tell(Some(rated.user), Some(rated.item)));
+    let mut factors = Factorisation::new(biases.clone(), 16, 0.1, 5e-3, seed);
+    let mut least = biased;
+    for epoch in 0..20 {
+        factors.learn(known, seed, epoch);
+        least = least.min(error(&|rated| factors.tell(rated.user, rated.item)));
+    }
+    vec![("mean", mean), ("biases", biased), ("mf", least)]
+}
