@@ -1,8 +1,8 @@
 //! Large JPEGs at a fraction of their size, for readers who will shrink them anyway.
 //!
 //! A JPEG is stored as the frequencies of blocks of 8 x 8 pixels. The lowest ones alone make the block at a half,
-//! a quarter or an eighth of its side, for less work than decoding all pixels and averaging them: a photograph
-//! of 12 megapixels takes a fifth of the time, and a sixteenth of the memory.
+//! a quarter or an eighth of its side, for less work than decoding all pixels and averaging them; and a quarter of
+//! the side takes a sixteenth of the memory.
 
 use image::RgbImage;
 use jpeg_decoder::{Decoder, PixelFormat};
