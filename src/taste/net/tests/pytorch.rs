@@ -186,7 +186,7 @@ fn networks_gradients_and_a_step_are_pytorchs() {
         let mut gradients = backward(&loss).unwrap();
         let candles = loss.backward().unwrap();
         for (parameter, var) in &parameters {
-            assert_eq!(values(&gradients.get(var).unwrap()), values(&candles.get(var).unwrap()));
+            assert_eq!(values(gradients.get(var).unwrap()), values(candles.get(var).unwrap()));
             let what = format!("{name}, gradient of {parameter}");
             assert_close(&what, gradients.get(var).unwrap(), &theirs["gradients"][parameter]);
         }
