@@ -36,6 +36,9 @@ struct About {
 const VERSION: u32 = 1;
 const NAME: &str = "rating";
 
+/// What the names of the model's arrays begin with.
+const STATE: &str = "state.";
+
 /// A trained rating model of a collection.
 pub struct KeptRating {
     rating: Rating,
@@ -88,8 +91,10 @@ impl KeptRating {
         for (name, values) in [("biases.users", &biases.users), ("biases.items", &biases.items)] {
             state.insert(name.to_owned(), Array::rows(1, values.clone()));
         }
-        let mut columns: Vec<(String, Column<'_>)> =
-            state.iter().map(|(name, array)| (name.clone(), Column::Floats(array))).collect();
+        let mut columns: Vec<(String, Column<'_>)> = state
+            .iter()
+            .map(|(name, array)| (format!("{STATE}{name}"), Column::Floats(array)))
+            .collect();
         columns.push(("numbers".to_owned(), Column::Numbers(&interactions.items)));
         let path = file(collection);
         write(&path, &about, &columns)?;
@@ -105,7 +110,7 @@ impl KeptRating {
         };
         let file = Checkpoint::open(&file(collection))?.ok_or_else(missing)?;
         let about: About = file.about()?;
-        let (state, items) = (file.arrays("")?, file.numbers("numbers")?);
+        let (state, items) = (file.arrays(STATE)?, file.numbers("numbers")?);
         let bias = |name: &str| state.get(name).map(|array| array.values.clone());
         let (Some(of_users), Some(of_items)) = (bias("biases.users"), bias("biases.items")) else {
             return Err(file.damaged("it lacks biases"));
