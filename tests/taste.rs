@@ -305,6 +305,28 @@ fn a_run_that_was_stopped_goes_on_as_if_it_had_not_been() {
 }
 
 #[test]
+fn models_go_with_a_snapshot_and_stay_as_they_were_opened() {
+    let shop = Shop::new();
+    let collection = shop.open();
+    train(&collection, &vbpr());
+    let recommended = |model: &Served<'_>| {
+        let (found, _) = model.recommend(&Visitor::user("u033"), &[], 20).unwrap();
+        found.iter().map(|one| (one.id, one.score.to_bits())).collect::<Vec<_>>()
+    };
+    let before = Served::open(&collection, "vbpr").unwrap();
+    let expected = recommended(&before);
+    let copy = Collection::snapshot(shop.path(), shop.path().with_extension("copy")).unwrap();
+    let others = recipe("vbpr", &[("visual", "3"), ("latent", "6"), ("rate", "0.02")]);
+    train(&collection, &others);
+    assert_ne!(recommended(&Served::open(&collection, "vbpr").unwrap()), expected);
+    assert_eq!(recommended(&before), expected);
+    assert_eq!(recommended(&Served::open(&copy, "vbpr").unwrap()), expected);
+    let files = fs::read_dir(shop.path().join("taste")).unwrap();
+    let rows = files.filter(|file| file.as_ref().unwrap().path().extension().unwrap() == "items");
+    assert_eq!(rows.count(), 1);
+}
+
+#[test]
 fn a_damaged_model_is_refused_and_says_so() {
     let shop = Shop::new();
     let collection = shop.open();

@@ -5,6 +5,7 @@
 //!   store/                  the database: items, keys, cache, ledger, the current manifest
 //!   vectors/7-image.seg     immutable files of vectors, named by the generation that wrote them
 //!   words/0a1b2c.idx        immutable files of words, named at random
+//!   taste/                  trained models, each published by its file coming into place
 //!   writer.lock             held by the one process that writes
 //! ```
 
@@ -129,6 +130,32 @@ impl Layout {
         self.root.join("words")
     }
 
+    /// Where models of shoppers' taste are; a collection without one has no such directory.
+    pub(super) fn taste(&self) -> PathBuf {
+        self.root.join("taste")
+    }
+
+    /// The files of trained models, not those of runs that are under way.
+    pub(super) fn models(&self) -> Result<Vec<PathBuf>, Error> {
+        let folder = self.taste();
+        let failed = |source| Error::Io { path: folder.clone(), source };
+        let entries = match fs::read_dir(&folder) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(failed)?,
+        };
+        let mut models = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(failed)?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let under_way =
+                name.contains(".run.") || name.ends_with(".new") || name.ends_with(".partial");
+            if !under_way && path.is_file() {
+                models.push(path);
+            }
+        }
+        Ok(models)
+    }
+
     fn lock_file(&self) -> PathBuf {
         self.root.join("writer.lock")
     }
@@ -150,7 +177,9 @@ impl Layout {
 
     /// Puts the names of all files on the medium.
     pub(super) fn sync(&self) -> Result<(), Error> {
-        for directory in [self.vectors(), self.words(), self.root.clone()] {
+        let taste = Some(self.taste()).filter(|taste| taste.is_dir());
+        for directory in [self.vectors(), self.words(), self.root.clone()].into_iter().chain(taste)
+        {
             sync(&directory).map_err(|source| Error::NotWritable { path: directory, source })?;
         }
         Ok(())

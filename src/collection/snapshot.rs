@@ -34,8 +34,13 @@ impl Collection {
         let name = to.file_name().ok_or_else(|| Error::Exists { path: to.to_owned() })?;
         let partial = partial(parent, &name.to_string_lossy()).map_err(not_writable(parent))?;
         let copy = Layout::create(partial.path())?;
-        for (from, to) in self.layout.published(&self.manifest).zip(copy.published(&self.manifest))
-        {
+        let models = self.layout.models()?;
+        if !models.is_empty() {
+            fs::create_dir_all(copy.taste()).map_err(not_writable(&copy.taste()))?;
+        }
+        let places = models.iter().filter_map(|path| Some(copy.taste().join(path.file_name()?)));
+        let published = self.layout.published(&self.manifest).zip(copy.published(&self.manifest));
+        for (from, to) in published.chain(models.iter().cloned().zip(places)) {
             link(&from, &to).map_err(|source| match source.kind() {
                 io::ErrorKind::NotFound => Error::MissingVectors { path: from },
                 _ => Error::NotWritable { path: to, source },

@@ -1,8 +1,11 @@
 //! A trained model as it is kept in a collection, and as it scores candidates.
 //!
 //! Flowing in: the [`Best`] of a training. Kept: `taste/NAME.safetensors`, both sides and what it takes to
-//! score strangers, and `taste/NAME.items`, the items' vectors as a segment of the index, in which
+//! score strangers, and `taste/NAME.DIGEST.items`, the items' vectors as a segment of the index, in which
 //! recommending is a search. Flowing out: scores, each cut into named terms.
+//!
+//! The first file names the second by what is in it, and comes after it: until then the model before stands
+//! whole, and whoever has that one open keeps it.
 //!
 //! A segment holds unit vectors, and these are not: `q` stands in it as `(q / M, sqrt(1 - |q|^2 / M^2))`,
 //! `M` being the longest. Its inner product with `(p, 0)` is `p . q / M`, so the order is that of the
@@ -18,6 +21,7 @@ use lookalike_index::{Neighbours, Precision, RowSet, SearchOptions, Segment, Seg
 use safetensors::tensor::Dtype;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
 use super::Error;
 use super::checkpoint::{Checkpoint, Column, write};
@@ -32,6 +36,7 @@ use super::visitor::{LikedPicture, Visitor};
 use crate::catalogue::picture::{PictureLimits, decode_picture, read_picture};
 use crate::collection::Collection;
 use crate::encode::{Embedding, Modality};
+use crate::hex;
 
 /// Scores of some items, each the sum of its terms.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,6 +85,8 @@ struct About {
     folding: Vec<f32>,
     /// The length of the longest item vector.
     longest: f32,
+    /// The digest by which the segment of the items is named.
+    rows: String,
     /// Whether it has an insight.
     insight: bool,
     /// Of the encoder whose features it looks at.
@@ -99,6 +106,7 @@ const INSIGHT: &str = "insight.";
 pub struct Served<'a> {
     collection: &'a Collection,
     file: Checkpoint,
+    segment: Segment,
     about: About,
     width: usize,
     items: Vec<u32>,
@@ -122,19 +130,27 @@ pub struct Keep<'a> {
     pub history: &'a History,
 }
 
-fn files(collection: &Collection, name: &str) -> (PathBuf, PathBuf) {
-    let folder = collection.path().join("taste");
-    (folder.join(format!("{name}.safetensors")), folder.join(format!("{name}.items")))
+fn folder(collection: &Collection) -> PathBuf {
+    collection.path().join("taste")
+}
+
+fn checkpoint(collection: &Collection, name: &str) -> PathBuf {
+    folder(collection).join(format!("{name}.safetensors"))
+}
+
+fn segment(collection: &Collection, name: &str, digest: &str) -> PathBuf {
+    folder(collection).join(format!("{name}.{digest}.items"))
 }
 
 impl Keep<'_> {
     /// Writes the model into its collection; one of the same name is replaced.
     pub fn write(&self, collection: &Collection) -> Result<PathBuf, Error> {
-        let (path, segment) = files(collection, self.name);
+        let path = checkpoint(collection, self.name);
         let Learned { factors, insight } = &self.best.learned;
         let (width, items) = (factors.width(), &self.interactions.items);
         let length = |row: &[f32]| row.iter().map(|x| x * x).sum::<f32>().sqrt();
         let longest = factors.items().chunks(width).map(length).fold(f32::MIN_POSITIVE, f32::max);
+        let rows = self.write_rows(collection, longest)?;
         let about = About {
             version: VERSION,
             model: self.name.to_owned(),
@@ -143,6 +159,7 @@ impl Keep<'_> {
             blocks: factors.blocks().to_vec(),
             folding: factors.folding(self.history),
             longest,
+            rows,
             insight: insight.is_some(),
             features: collection.encoder(Modality::Image).map(|e| e.fingerprint.clone()),
         };
@@ -154,11 +171,11 @@ impl Keep<'_> {
             })
             .collect();
         let users = Array::rows(self.interactions.users.len(), factors.users().to_vec());
-        let rows = Array::rows(items.len(), factors.items().to_vec());
+        let item_rows = Array::rows(items.len(), factors.items().to_vec());
         let keys = self.interactions.users.concat();
         let mut columns = vec![
             ("users".to_owned(), Column::Floats(&users)),
-            ("items".to_owned(), Column::Floats(&rows)),
+            ("items".to_owned(), Column::Floats(&item_rows)),
             ("numbers".to_owned(), Column::Numbers(items)),
             ("keys".to_owned(), Column::Bytes(keys.as_bytes())),
             ("ends".to_owned(), Column::Numbers(&ends)),
@@ -168,11 +185,25 @@ impl Keep<'_> {
         columns.extend(state.iter().map(kept));
         write(&path, &about, &columns)?;
 
-        let io = |source| Error::Io { path: segment.clone(), source };
-        let beside = segment.with_extension("new");
+        self.clear_rows(collection, &about.rows);
+        Ok(path)
+    }
+
+    /// Writes the items' vectors as a segment, and returns the digest that names it.
+    fn write_rows(&self, collection: &Collection, longest: f32) -> Result<String, Error> {
+        let (factors, items) = (&self.best.learned.factors, &self.interactions.items);
+        let mut hash = Sha256::new();
+        items.iter().for_each(|id| hash.update(id.to_le_bytes()));
+        factors.items().iter().for_each(|x| hash.update(x.to_le_bytes()));
+        let digest = hex::encode(&hash.finalize()[..8]);
+        let path = segment(collection, self.name, &digest);
+        let io = |source| Error::Io { path: path.clone(), source };
+        fs::create_dir_all(folder(collection)).map_err(io)?;
+        let beside = path.with_extension("new");
         if beside.exists() {
             fs::remove_file(&beside).map_err(io)?;
         }
+        let width = factors.width();
         let label = format!("taste {}", self.name);
         let mut writer =
             SegmentWriter::create(&beside, width + 1, Precision::F32, label.as_bytes())?;
@@ -183,15 +214,28 @@ impl Keep<'_> {
             writer.push(id, &unit)?;
         }
         writer.finish()?;
-        fs::rename(&beside, &segment).map_err(io)?;
-        Ok(path)
+        fs::rename(&beside, &path).map_err(io)?;
+        Ok(digest)
+    }
+
+    /// Removes the vectors of models that had this name before. What cannot be removed only takes room.
+    fn clear_rows(&self, collection: &Collection, digest: &str) {
+        for entry in fs::read_dir(folder(collection)).into_iter().flatten().flatten() {
+            let file = entry.file_name();
+            let of_this =
+                file.to_str().and_then(|file| file.strip_prefix(self.name)?.strip_prefix('.'));
+            let old = of_this.and_then(|file| file.strip_suffix(".items"));
+            if old.is_some_and(|old| old != digest && hex::decode::<8>(old).is_some()) {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
     }
 }
 
 impl<'a> Served<'a> {
     /// The names of the models that a collection has, ascending.
     pub fn names(collection: &Collection) -> Vec<String> {
-        let entries = fs::read_dir(collection.path().join("taste")).into_iter().flatten().flatten();
+        let entries = fs::read_dir(folder(collection)).into_iter().flatten().flatten();
         let names = entries.filter_map(|entry| {
             let name = entry.file_name().into_string().ok()?;
             let name = name.strip_suffix(".safetensors")?;
@@ -204,6 +248,14 @@ impl<'a> Served<'a> {
 
     /// Opens a model.
     pub fn open(collection: &'a Collection, name: &str) -> Result<Self, Error> {
+        // One that took its place just now has cleared away its vectors.
+        Served::open_once(collection, name).or_else(|error| match error {
+            Error::Segment(_) => Served::open_once(collection, name),
+            _ => Err(error),
+        })
+    }
+
+    fn open_once(collection: &'a Collection, name: &str) -> Result<Self, Error> {
         let missing = || Error::NoModel {
             name: name.to_owned(),
             known: Served::names(collection),
@@ -213,7 +265,7 @@ impl<'a> Served<'a> {
         if name.contains(['/', '\\']) {
             return Err(missing());
         }
-        let file = Checkpoint::open(&files(collection, name).0)?.ok_or_else(missing)?;
+        let file = Checkpoint::open(&checkpoint(collection, name))?.ok_or_else(missing)?;
         let about: About = file.about()?;
         let width = about.blocks.last().map_or(0, |block| block.range.end);
         let (items, ends) = (file.numbers("numbers")?, file.numbers("ends")?);
@@ -226,6 +278,7 @@ impl<'a> Served<'a> {
         if !fits {
             return Err(file.damaged("its parts do not fit each other"));
         }
+        let segment = Segment::open(segment(collection, name, &about.rows))?;
         // Features of another encoder say nothing to it.
         let now = collection.encoder(Modality::Image).map(|e| &e.fingerprint);
         let insight = match about.insight && now == about.features.as_ref() {
@@ -239,7 +292,7 @@ impl<'a> Served<'a> {
                 recipe.insight(&state, &material).map_err(unknown)?
             }
         };
-        Ok(Served { collection, file, about, width, items, ends, insight })
+        Ok(Served { collection, file, segment, about, width, items, ends, insight })
     }
 
     /// A user's vector, if the model knows the user.
@@ -325,7 +378,7 @@ impl<'a> Served<'a> {
             let kept = self.items.iter().copied().filter(|id| !without.contains(id));
             return Ok(kept.collect());
         }
-        let segment = Segment::open(files(self.collection, &self.about.model).1)?;
+        let segment = &self.segment;
         let mut rows = RowSet::all(segment.len());
         without.iter().filter_map(|&id| segment.row_of(id)).for_each(|row| rows.remove(row));
         let options = SearchOptions::default().exact().within(Arc::new(rows));
