@@ -1,7 +1,6 @@
 //! `lookalike evaluate`: how good models are at telling what users take next.
 
 use std::error::Error;
-use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -16,7 +15,7 @@ use lookalike::taste::{
 use serde_json::{Value, json};
 
 use super::table::{Heading, Table};
-use super::taste::{Dividing, changes, shown};
+use super::taste::{Dividing, changes, shown, write_plot};
 use super::taste_categories::{self, Judging};
 use super::taste_rating;
 use super::{Common, Outcome, remark};
@@ -129,8 +128,7 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
     })?;
     print(&rows, &study, args, common)?;
     if let Some(path) = &args.plot {
-        fs::write(path, taste::plot::bars(&rows, "AUC", 0))
-            .map_err(|e| format!("cannot write the plot {}: {e}", path.display()))?;
+        write_plot(path, taste::plot::bars(&rows, "AUC", 0))?;
     }
     Ok(ExitCode::SUCCESS)
 }

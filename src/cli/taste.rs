@@ -1,7 +1,9 @@
-//! What the commands about taste have in common: which interactions count, how they are divided, and
-//! changes to models' settings.
+//! What the commands about taste have in common: which interactions count, how they are divided,
+//! changes to models' settings, and how plots are written.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 
 use lookalike::Collection;
 use lookalike::taste::{self, Interactions, SplitRule};
@@ -79,4 +81,9 @@ pub fn shown(figure: Option<&taste::Figure>, seeds: usize) -> String {
         Some(figure) if seeds > 1 => format!("{:.4} ±{:.4}", figure.mean, figure.deviation),
         Some(figure) => format!("{:.4}", figure.mean),
     }
+}
+
+/// Writes a plot, an SVG file.
+pub fn write_plot(path: &Path, svg: String) -> Result<(), String> {
+    fs::write(path, svg).map_err(|e| format!("cannot write the plot {}: {e}", path.display()))
 }

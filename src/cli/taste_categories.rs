@@ -1,6 +1,5 @@
 //! `lookalike taste`: the categories of somebody who likes some pictures; and how well categories are told.
 
-use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,6 +13,7 @@ use serde_json::json;
 
 use super::recommend::VisitorArgs;
 use super::table::{Heading, Table};
+use super::taste::write_plot;
 use super::{Common, NOTHING, Outcome, remark};
 
 /// Tell the categories of whoever likes some pictures
@@ -158,8 +158,7 @@ pub fn evaluate(
     print(&studied, judging, common)?;
     if let Some(path) = judging.plot {
         let drawn: Vec<Curve> = studied.into_iter().map(|studied| studied.curve).collect();
-        fs::write(path, curves(&drawn))
-            .map_err(|e| format!("cannot write the plot {}: {e}", path.display()))?;
+        write_plot(path, curves(&drawn))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -15,6 +15,7 @@ use lookalike::taste::{Features, Gallery, Interactions};
 use serde_json::json;
 
 use super::table::{Heading, Table};
+use super::taste::write_plot;
 use super::{Common, Outcome, remark};
 
 /// The part of the ratings that is held out.
@@ -167,8 +168,7 @@ pub fn train(
         },
     )?;
     if let Some(path) = plot {
-        std::fs::write(path, course(&trained.epochs))
-            .map_err(|e| format!("cannot write the plot {}: {e}", path.display()))?;
+        write_plot(path, course(&trained.epochs))?;
     }
     let biases = Biases::of(&given.ratings, &known);
     let kept = (&biases, given.ratings.stars);

@@ -1,7 +1,6 @@
 //! `lookalike train`: a collection learns its users' taste.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -16,7 +15,7 @@ use lookalike::taste::{
 use serde_json::json;
 
 use super::interactions::Reading;
-use super::taste::{Dividing, changes};
+use super::taste::{Dividing, changes, write_plot};
 use super::taste_rating;
 use super::{Common, Outcome, remark};
 
@@ -73,6 +72,13 @@ pub struct Args {
     reading: Reading,
 }
 
+impl Args {
+    fn training(&self) -> Training {
+        let Args { epochs, patience, seed, .. } = *self;
+        Training { epochs, patience, seed, ..Training::default() }
+    }
+}
+
 pub fn run(args: &Args, common: &Common) -> Outcome {
     if let Some(file) = &args.interactions {
         args.reading.take(&args.collection, file, common)?;
@@ -95,12 +101,7 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
     let interactions = args.dividing.interactions(&collection)?;
     let split = Split::new(&interactions, args.dividing.rule(), args.seed).for_serving();
     let material = Material::of(&collection, &interactions).with_models(common.models()?);
-    let training = Training {
-        epochs: args.epochs,
-        patience: args.patience,
-        seed: args.seed,
-        ..Training::default()
-    };
+    let training = args.training();
     if !common.quiet {
         remark!(
             "{} users took {} of {} items; {} are held out to see when to stop",
@@ -144,8 +145,7 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
     let path = keep.write(&collection)?;
     paused.remove()?;
     if let Some(plotted) = &args.plot {
-        fs::write(plotted, plot::curves(&trial.course.epochs, recipe.name()))
-            .map_err(|e| format!("cannot write the plot {}: {e}", plotted.display()))?;
+        write_plot(plotted, plot::curves(&trial.course.epochs, recipe.name()))?;
     }
     if let Some(path) = &args.drawings {
         let sheet = recipe.drawings(&material, args.seed)?;
@@ -181,12 +181,7 @@ fn blended(args: &Args, set: &BTreeMap<String, Vec<(String, String)>>, common: &
     let interactions = args.dividing.interactions(&collection)?;
     let split = Split::new(&interactions, args.dividing.rule(), args.seed).for_serving();
     let material = Material::of(&collection, &interactions).with_models(common.models()?);
-    let training = Training {
-        epochs: args.epochs,
-        patience: args.patience,
-        seed: args.seed,
-        ..Training::default()
-    };
+    let training = args.training();
     let Blend { weights, alone, together } =
         blend(&recipes, &split, &material, &training, &mut |name| {
             if !common.quiet {

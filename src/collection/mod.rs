@@ -32,7 +32,7 @@ mod work;
 mod writer;
 
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lookalike_index::{RowSet, Segment, Shelf};
@@ -110,6 +110,11 @@ impl Collection {
     /// The collection's directory.
     pub fn path(&self) -> &Path {
         self.layout.root()
+    }
+
+    /// Where trained models are kept.
+    pub(crate) fn models_folder(&self) -> PathBuf {
+        self.layout.taste()
     }
 
     /// What is published: counts, encoders, files.

@@ -19,6 +19,7 @@ use super::Error;
 use super::adam::{Adam as LazyAdam, Table};
 use super::aggregation::{Stretches, attend};
 use super::chance::Chance;
+use super::error::failed;
 use super::factors::{Factors, Part};
 use super::features::Features;
 use super::history::History;
@@ -64,10 +65,6 @@ impl Default for AcfSettings {
             seed: 1,
         }
     }
-}
-
-fn failed(error: candle_core::Error) -> Error {
-    Error::Network(error.to_string())
 }
 
 /// The attention.

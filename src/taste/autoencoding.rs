@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Error;
 use super::chance::Chance;
+use super::error::failed;
 use super::features::Features;
 use super::frozen::{Eye, Frozen, LinearSettings};
 use super::gallery::{Gallery, Scale, planes};
@@ -52,10 +53,6 @@ const DRAWN: usize = 12;
 pub(super) struct Autoencoding {
     network: Autoencoder,
     side: usize,
-}
-
-fn failed(error: candle_core::Error) -> Error {
-    Error::Network(error.to_string())
 }
 
 fn tensor(gallery: &Gallery, items: &[u32]) -> candle_core::Result<Tensor> {

@@ -18,6 +18,7 @@ use serde_json::{Map, Value};
 use super::Error;
 use super::aggregation::{Stretches, attend};
 use super::chance::Chance;
+use super::error::failed;
 use super::factors::{Factors, Part};
 use super::features::{Features, centre};
 use super::history::History;
@@ -60,10 +61,6 @@ impl Default for CuratorNetSettings {
             seed: 1,
         }
     }
-}
-
-fn failed(error: candle_core::Error) -> Error {
-    Error::Network(error.to_string())
 }
 
 /// The networks.

@@ -22,6 +22,7 @@ use super::Error;
 use super::adam::{Adam as LazyAdam, Table};
 use super::bpr_mf::softplus;
 use super::chance::Chance;
+use super::error::failed;
 use super::factors::{Factors, Part};
 use super::gallery::{Gallery, Scale, planes};
 use super::history::History;
@@ -138,10 +139,6 @@ struct Batch {
     /// The items with pictures, in the order of `pixels`.
     items: Vec<u32>,
     pixels: Vec<f32>,
-}
-
-fn failed(error: candle_core::Error) -> Error {
-    Error::Network(error.to_string())
 }
 
 impl Dvbpr {

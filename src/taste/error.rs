@@ -185,3 +185,8 @@ fn besides(known: &[String]) -> String {
         known => format!(" (it has {})", known.join(", ")),
     }
 }
+
+/// A network that learns or is asked stumbled.
+pub(super) fn failed(error: candle_core::Error) -> Error {
+    Error::Network(error.to_string())
+}

@@ -85,7 +85,7 @@ impl Paused {
             history: hex::encode(hasher.finalize()),
         };
         let name = format!("{}.run.safetensors", recipe.name());
-        let path = collection.path().join("taste").join(name);
+        let path = collection.models_folder().join(name);
         Paused { path, run, since: Instant::now(), every: Duration::from_secs(10) }
     }
 

@@ -130,16 +130,12 @@ pub struct Keep<'a> {
     pub history: &'a History,
 }
 
-fn folder(collection: &Collection) -> PathBuf {
-    collection.path().join("taste")
-}
-
 fn checkpoint(collection: &Collection, name: &str) -> PathBuf {
-    folder(collection).join(format!("{name}.safetensors"))
+    collection.models_folder().join(format!("{name}.safetensors"))
 }
 
 fn segment(collection: &Collection, name: &str, digest: &str) -> PathBuf {
-    folder(collection).join(format!("{name}.{digest}.items"))
+    collection.models_folder().join(format!("{name}.{digest}.items"))
 }
 
 impl Keep<'_> {
@@ -198,7 +194,7 @@ impl Keep<'_> {
         let digest = hex::encode(&hash.finalize()[..8]);
         let path = segment(collection, self.name, &digest);
         let io = |source| Error::Io { path: path.clone(), source };
-        fs::create_dir_all(folder(collection)).map_err(io)?;
+        fs::create_dir_all(collection.models_folder()).map_err(io)?;
         let beside = path.with_extension("new");
         if beside.exists() {
             fs::remove_file(&beside).map_err(io)?;
@@ -220,7 +216,7 @@ impl Keep<'_> {
 
     /// Removes the vectors of models that had this name before. What cannot be removed only takes room.
     fn clear_rows(&self, collection: &Collection, digest: &str) {
-        for entry in fs::read_dir(folder(collection)).into_iter().flatten().flatten() {
+        for entry in fs::read_dir(collection.models_folder()).into_iter().flatten().flatten() {
             let file = entry.file_name();
             let of_this =
                 file.to_str().and_then(|file| file.strip_prefix(self.name)?.strip_prefix('.'));
@@ -235,7 +231,7 @@ impl Keep<'_> {
 impl<'a> Served<'a> {
     /// The names of the models that a collection has, ascending.
     pub fn names(collection: &Collection) -> Vec<String> {
-        let entries = fs::read_dir(folder(collection)).into_iter().flatten().flatten();
+        let entries = fs::read_dir(collection.models_folder()).into_iter().flatten().flatten();
         let names = entries.filter_map(|entry| {
             let name = entry.file_name().into_string().ok()?;
             let name = name.strip_suffix(".safetensors")?;

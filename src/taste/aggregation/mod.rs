@@ -31,6 +31,7 @@ pub use study::{Studied, study};
 
 use super::Error;
 use super::chance::Chance;
+use super::error::failed;
 use super::features::Features;
 use super::history::History;
 use super::model::{State, halves, whole};
@@ -93,10 +94,6 @@ pub struct Aggregation {
     categories: usize,
     network: Aggregator,
     adam: Adam,
-}
-
-fn failed(error: candle_core::Error) -> Error {
-    Error::Network(error.to_string())
 }
 
 impl Aggregation {

@@ -66,7 +66,7 @@ pub struct Told {
 }
 
 fn file(collection: &Collection) -> PathBuf {
-    collection.path().join("taste").join("rating.model")
+    collection.models_folder().join("rating.model")
 }
 
 impl KeptRating {

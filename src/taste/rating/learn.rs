@@ -19,6 +19,7 @@ use super::structure::structure;
 use crate::taste::Error;
 use crate::taste::adam::{Adam as LazyAdam, Table};
 use crate::taste::chance::Chance;
+use crate::taste::error::failed;
 use crate::taste::features::Features;
 use crate::taste::gallery::{Gallery, Scale};
 use crate::taste::model::{Array, State, halves, restore, whole};
@@ -95,10 +96,6 @@ pub struct Rating {
     lazy: LazyAdam,
     users: Table,
     items: Table,
-}
-
-fn failed(error: candle_core::Error) -> Error {
-    Error::Network(error.to_string())
 }
 
 /// Some pairs' pictures: each once, and which of them is whose.

@@ -30,7 +30,7 @@ pub fn embed(
 ) -> Result<Option<Features>, Error> {
     let Some(encoder) = collection.encoder(Modality::Text) else { return Ok(None) };
     let fingerprint = encoder.fingerprint.clone();
-    let path = collection.path().join("taste").join("reviews.vectors");
+    let path = collection.models_folder().join("reviews.vectors");
     let mut known: HashMap<[u8; HASH], Vec<f32>> = HashMap::new();
     if let Some(file) = Checkpoint::open(&path)?
         && file.about::<About>().is_ok_and(|about| about.fingerprint == fingerprint)
