@@ -10,9 +10,8 @@ use std::fs;
 use std::hint::black_box;
 use std::time::Instant;
 
-use candle_core::Device;
 use lookalike::encode::store::ModelStore;
-use lookalike::encode::{TextEncoder, text};
+use lookalike::encode::{Device, TextEncoder, text};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 const ROUNDS: usize = 9;
@@ -37,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             return Ok(());
         }
     };
-    let encoder = text::open(&model.dir, &Device::Cpu)?;
+    let encoder = text::open(&model.dir, &Device::cpu())?;
     let pools = [1, 2].map(|threads| ThreadPoolBuilder::new().num_threads(threads).build());
     let [one, two] = pools;
     let pools = [one?, two?];

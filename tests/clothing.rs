@@ -8,8 +8,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use candle_core::Device;
 use lookalike::catalogue::{Entry, Error as CatalogueError};
+use lookalike::encode::Device;
 use lookalike::encode::store::ModelStore;
 use lookalike::{Collection, Indexer, Item, Query};
 use serde_json::{Map, json};
@@ -52,7 +52,7 @@ fn the_nearest_picture_tells_the_class() {
             return;
         }
     };
-    let encoder = Arc::from(model.open_image(&Device::Cpu).unwrap());
+    let encoder = Arc::from(model.open_image(&Device::cpu()).unwrap());
 
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("clothing.lookalike");

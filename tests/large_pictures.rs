@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use image::codecs::jpeg::JpegEncoder;
 use image::imageops::{FilterType, resize};
 use lookalike::catalogue::picture::{PictureLimits, decode_at_least, decode_picture};
-use lookalike::encode::ImageEncoder;
 use lookalike::encode::store::ModelStore;
+use lookalike::encode::{Device, ImageEncoder};
 
 /// The sheet of drawn products, and some photographs where `LOOKALIKE_DATA` has them.
 fn pictures() -> Vec<PathBuf> {
@@ -42,7 +42,7 @@ fn a_part_of_a_large_jpeg_is_as_good_as_the_whole() {
         eprintln!("skipped: efficientnet-lite0 is not in the model cache");
         return;
     };
-    let encoder = model.open_image(&candle_core::Device::Cpu).unwrap();
+    let encoder = model.open_image(&Device::cpu()).unwrap();
     for path in pictures() {
         let bytes = std::fs::read(&path).unwrap();
         let picture = decode_picture(&bytes, &PictureLimits::default()).unwrap();

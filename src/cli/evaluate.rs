@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::builder::FalseyValueParser;
-use lookalike::Collection;
 use lookalike::taste::aggregation::{AggregationSettings, Variant};
 use lookalike::taste::rating::RatingSettings;
 use lookalike::taste::{
@@ -76,7 +75,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, common: &Common) -> Outcome {
-    let collection = Collection::open(&args.collection)?;
+    let collection = common.open(&args.collection)?;
     let names: Vec<&str> = match args.model.as_slice() {
         [] => Recipe::QUICK.to_vec(),
         names => names.iter().map(String::as_str).collect(),
@@ -84,7 +83,6 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
     let set = changes(&args.set)?;
     if names == ["rating"] {
         let settings = RatingSettings::changed(set.get("rating").map_or(&[][..], Vec::as_slice))?;
-        let collection = collection.with_models(common.models()?);
         let interactions = args.dividing.interactions(&collection)?;
         let runs = (args.epochs, args.patience, args.seeds);
         return taste_rating::evaluate(&collection, &interactions, &settings, runs, common);

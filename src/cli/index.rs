@@ -7,7 +7,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
-use candle_core::Device;
 use clap::builder::FalseyValueParser;
 use indicatif::ProgressBar;
 use lookalike::catalogue::{Catalogue, CatalogueOptions, Columns, Format};
@@ -184,11 +183,12 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
         .note("catalogue", args.catalogue.display().to_string())
         .note("columns", columns.roles());
     indexer = args.reading.tell(indexer);
+    let device = common.device();
     if let Some(model) = &chosen.image {
-        indexer = indexer.image_encoder(&model.name, Arc::from(model.open_image(&Device::Cpu)?));
+        indexer = indexer.image_encoder(&model.name, Arc::from(model.open_image(&device)?));
     }
     if let Some(model) = &chosen.text {
-        indexer = indexer.text_encoder(&model.name, Arc::from(model.open_text(&Device::Cpu)?));
+        indexer = indexer.text_encoder(&model.name, Arc::from(model.open_text(&device)?));
     }
     let bar = bar(common.quiet);
     count(&bar, args, options);

@@ -33,11 +33,13 @@ mod words;
 
 use std::error::Error;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use lookalike::Collection;
 use lookalike::encode::store::{ModelStore, StoreError};
+use lookalike::encode::{Device, Wanted};
 
 /// Nothing answered the question, or there was nothing to do.
 const NOTHING: u8 = 1;
@@ -78,11 +80,34 @@ struct Common {
     /// Use so many threads, 1024 at the most; 0 for one for each core [default: 0]
     #[arg(long, global = true, value_name = "N", env = "LOOKALIKE_THREADS", value_parser = clap::value_parser!(u16).range(..=1024))]
     threads: Option<u16>,
+    /// Where pictures and texts are embedded: cuda, cpu, or auto, which takes a GPU for catalogues where this
+    /// build can use one and finds it, and the CPU for queries [default: auto]
+    #[arg(long, global = true, value_name = "DEVICE", env = "LOOKALIKE_DEVICE")]
+    device: Option<Wanted>,
 }
 
 impl Common {
     fn models(&self) -> Result<ModelStore, StoreError> {
         self.cache.as_ref().map_or_else(ModelStore::default_location, |dir| Ok(ModelStore::at(dir)))
+    }
+
+    /// The device for a catalogue.
+    fn device(&self) -> Device {
+        let (device, why) = Device::choose(self.device.unwrap_or_default());
+        if let Some(why) = why.filter(|_| !self.quiet) {
+            remark!("embedding on the CPU, for there is no GPU to use: {}", explained(&why));
+        }
+        device
+    }
+
+    /// The collection, with what embeds its queries.
+    fn open(&self, path: &Path) -> Result<Collection, Box<dyn Error>> {
+        let collection = Collection::open(path)?.with_models(self.models()?);
+        // One query is embedded before a GPU has woken up.
+        Ok(match self.device {
+            Some(Wanted::Cuda) => collection.with_device(self.device()),
+            _ => collection,
+        })
     }
 }
 

@@ -67,7 +67,7 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
     if args.visitor.is_nobody() {
         return Err("say for whom: --user USER, or --liked KEY".into());
     }
-    let collection = Collection::open(&args.collection)?.with_models(common.models()?);
+    let collection = common.open(&args.collection)?;
     let model = Served::open(&collection, &args.model)?;
     let visitor = args.visitor.visitor(&collection)?;
     let mut taken = visitor.liked.clone();

@@ -78,7 +78,7 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
         let why = "--rerank orders the one list of a query: leave out --side-by-side and --queries";
         return Err(why.into());
     }
-    let collection = Collection::open(&args.collection)?.with_models(common.models()?);
+    let collection = common.open(&args.collection)?;
     if let Some(file) = &args.terms.queries {
         return queries::run(&collection, &query, file, common);
     }

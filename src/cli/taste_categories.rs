@@ -44,7 +44,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, common: &Common) -> Outcome {
-    let collection = Collection::open(&args.collection)?.with_models(common.models()?);
+    let collection = common.open(&args.collection)?;
     let model = Served::open(&collection, &args.model)?;
     let mut visitor = args.visitor.visitor(&collection)?;
     if visitor.liked.is_empty()

@@ -86,7 +86,7 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
     let set = changes(&args.set)?;
     if args.model == "rating" {
         let settings = RatingSettings::changed(set.get("rating").map_or(&[], Vec::as_slice))?;
-        let collection = Collection::open(&args.collection)?.with_models(common.models()?);
+        let collection = common.open(&args.collection)?;
         let interactions = args.dividing.interactions(&collection)?;
         let Args { epochs, patience, seed, .. } = *args;
         let training = RatingTraining { epochs, patience, seed };

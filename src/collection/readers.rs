@@ -3,17 +3,17 @@
 
 use std::sync::{Arc, OnceLock};
 
-use candle_core::Device;
 use image::RgbImage;
 
 use super::{Collection, Error};
 use crate::encode::store::{Model, ModelStore};
-use crate::encode::{self, Embedding, Fingerprint, ImageEncoder, Modality, TextEncoder};
+use crate::encode::{self, Device, Embedding, Fingerprint, ImageEncoder, Modality, TextEncoder};
 
 /// Encoders that a reader has loaded or was given.
 #[derive(Default)]
 pub(super) struct Readers {
     models: Option<ModelStore>,
+    device: Device,
     image: OnceLock<Arc<dyn ImageEncoder>>,
     text: OnceLock<Arc<dyn TextEncoder>>,
 }
@@ -22,6 +22,12 @@ impl Collection {
     /// Looks for models in this store instead of the default one.
     pub fn with_models(mut self, models: ModelStore) -> Self {
         self.readers.models = Some(models);
+        self
+    }
+
+    /// Embeds queries on this device instead of the CPU, which serves one at a time best.
+    pub fn with_device(mut self, device: Device) -> Self {
+        self.readers.device = device;
         self
     }
 
@@ -62,7 +68,7 @@ impl Collection {
         if let Some(encoder) = self.readers.image.get() {
             return Ok(&**encoder);
         }
-        let encoder = self.model(Modality::Image)?.open_image(&Device::Cpu)?;
+        let encoder = self.model(Modality::Image)?.open_image(&self.readers.device)?;
         self.check(Modality::Image, encoder.fingerprint())?;
         Ok(&**self.readers.image.get_or_init(|| encoder.into()))
     }
@@ -71,7 +77,7 @@ impl Collection {
         if let Some(encoder) = self.readers.text.get() {
             return Ok(&**encoder);
         }
-        let encoder = self.model(Modality::Text)?.open_text(&Device::Cpu)?;
+        let encoder = self.model(Modality::Text)?.open_text(&self.readers.device)?;
         self.check(Modality::Text, encoder.fingerprint())?;
         Ok(&**self.readers.text.get_or_init(|| encoder.into()))
     }

@@ -4,6 +4,7 @@
 //! a pure function of its weights and its input; its [`Fingerprint`] names that function, so that
 //! vectors of two different ones are never compared.
 
+mod device;
 mod embedding;
 pub mod image;
 pub(crate) mod kernels;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::hex;
+pub use device::{Device, Wanted};
 pub use embedding::{Embedding, NotAnEmbedding};
 pub use weights::Weights;
 

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use candle_core::Device;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +15,7 @@ use super::material::Material;
 use super::model::{Array, Looks, State};
 use super::{Error, ModelError};
 use crate::catalogue::picture::{PictureLimits, decode_picture, read_picture};
-use crate::encode::{Fingerprint, ImageEncoder, Modality};
+use crate::encode::{Device, Fingerprint, ImageEncoder, Modality};
 
 /// Pictures that are decoded and encoded at once.
 const TOGETHER: usize = 64;
@@ -41,7 +40,7 @@ struct About {
 impl Foreign {
     /// The encoder of a name.
     pub(super) fn open(name: &str, material: &Material<'_>) -> Result<Self, Error> {
-        let encoder = material.models()?.get(name)?.open_image(&Device::Cpu)?;
+        let encoder = material.models()?.get(name)?.open_image(&Device::cpu())?;
         let fingerprint = encoder.fingerprint();
         let own = material
             .collection()

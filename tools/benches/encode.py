@@ -44,12 +44,12 @@ def sentences(tokens):
     return file
 
 
-def workers(binary, kind, folder, given):
+def workers(binary, kind, folder, given, device):
     """Us and the peers on one network, each with its input loaded."""
     packages = next(Path(sys.prefix).glob("lib/python3*/site-packages"))
     python, own = python_with("torch")
     commands = {
-        "lookalike": [binary, kind, folder, given],
+        "lookalike": [binary, kind, folder, given, device],
         "onnxruntime": [sys.executable, HERE / "encode_peers.py", "onnx", folder, given],
         "pytorch": [python, HERE / "encode_peers.py", "torch", folder, given, packages],
     }
@@ -70,14 +70,15 @@ def agree(ours, peers):
 
 
 def main():
-    options = arguments(__doc__)
-    binary = build("encode_worker")
+    device = {"default": "cpu", "choices": ("cpu", "candle", "cuda"), "help": "ours: the CPU, the same by candle's operations, or a GPU"}
+    options = arguments(__doc__, more=[("--device", device)])
+    binary = build("encode_worker", features=["lookalike/cuda"] if options.device == "cuda" else [])
     work = [(name, "image", pictures) for name in PICTURES]
     work += [(f"{name}, {tokens} tokens", "text", lambda tokens=tokens: sentences(tokens)) for name in TEXTS for tokens in (16, 64)]
     results, drawn = [], {}
     for title, kind, given in work:
         folder = directory(title.split(",")[0])
-        engines = workers(binary, kind, folder, given())
+        engines = workers(binary, kind, folder, given(), options.device)
         agree(engines[0], engines[1:])
         for threads in (1,) if options.quick else (1, 2):
             for batch in (8,) if options.quick else (1, 8, 32):

@@ -32,9 +32,10 @@ def arguments(about, data=None, more=()):
     return parser.parse_args()
 
 
-def build(binary, package="lookalike-tools"):
+def build(binary, package="lookalike-tools", features=()):
     """Builds a worker of the crate `lookalike-tools`, or the product, and returns its path."""
     command = ["cargo", "build", "--release", "-p", package, "--bin", binary, "--message-format=json"]
+    command += [f"--features={','.join(features)}"] * bool(features)
     built = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     messages = map(json.loads, built.stdout.splitlines())
     return next(m["executable"] for m in messages if m.get("executable") and m["target"]["name"] == binary)

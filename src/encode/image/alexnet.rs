@@ -8,8 +8,6 @@
 //! A ReLU follows every layer. The vector is what the classifier reads, not a mean over places, so pictures
 //! of another side than 224 do not fit.
 
-use candle_core::Device;
-
 use super::conv::{Activation, Conv};
 use super::encoder::{Known, Network, Tap};
 use super::geometry::{Kernel, Padding};
@@ -18,7 +16,7 @@ use super::maps::Maps;
 use super::pool;
 use super::preprocess::Preprocessing;
 use super::resnet;
-use crate::encode::{Error, Weights};
+use crate::encode::{Device, Error, Weights};
 
 pub(super) const KNOWN: Known = Known {
     name: "alexnet",

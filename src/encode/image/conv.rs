@@ -5,15 +5,17 @@
 //! ```
 //!
 //! On a CPU it is a [`dense`](super::dense) product, one after a [`winograd`](super::winograd)
-//! transform, or a [`depthwise`](super::depthwise) sum, on a GPU candle's own convolution.
+//! transform, or a [`depthwise`](super::depthwise) sum; on a GPU it is made of candle's operations.
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::Result;
 
+use super::by_candle::ByCandle;
 use super::dense::Dense;
 use super::depthwise::Depthwise;
 use super::geometry::Kernel;
 use super::maps::Maps;
 use super::winograd::Winograd;
+use crate::encode::Device;
 
 /// What follows the sum.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -39,7 +41,7 @@ pub(super) enum Conv {
     Dense(Dense),
     Winograd(Winograd),
     Depthwise(Depthwise),
-    Device(OnDevice),
+    ByCandle(ByCandle),
 }
 
 /// Weights after folding: outputs by inputs, rows and columns of the kernel, one input per output if it
@@ -79,11 +81,13 @@ impl Norm {
 
 impl Conv {
     pub(super) fn new(folded: Folded, device: &Device) -> Result<Self> {
-        Ok(match device {
-            Device::Cpu if folded.depthwise => Conv::Depthwise(Depthwise::new(&folded)),
-            Device::Cpu if Winograd::suits(&folded) => Conv::Winograd(Winograd::new(&folded)),
-            Device::Cpu => Conv::Dense(Dense::new(&folded)),
-            device => Conv::Device(OnDevice::new(folded, device)?),
+        if !device.is_ours() {
+            return Ok(Conv::ByCandle(ByCandle::new(folded, device)?));
+        }
+        Ok(match folded {
+            folded if folded.depthwise => Conv::Depthwise(Depthwise::new(&folded)),
+            folded if Winograd::suits(&folded) => Conv::Winograd(Winograd::new(&folded)),
+            folded => Conv::Dense(Dense::new(&folded)),
         })
     }
 
@@ -102,69 +106,15 @@ impl Conv {
             Conv::Winograd(conv) => conv.forward(x, residual),
             Conv::Depthwise(conv) if residual.is_none() => conv.forward(x),
             Conv::Depthwise(_) => candle_core::bail!("a depthwise convolution adds to nothing"),
-            Conv::Device(conv) => conv.forward(x, residual),
+            Conv::ByCandle(conv) => conv.forward(x, residual),
         }
     }
-}
-
-/// Where our own operations do not run: candle's.
-pub(super) struct OnDevice {
-    weight: Tensor,
-    /// As maps of one place.
-    bias: Tensor,
-    groups: usize,
-    geometry: Kernel,
-    activation: Activation,
-}
-
-impl OnDevice {
-    fn new(folded: Folded, device: &Device) -> Result<Self> {
-        let Folded { weight, bias, depthwise, geometry, activation } = folded;
-        let outputs = bias.len();
-        let taps = (geometry.down.kernel, geometry.across.kernel);
-        let shape = (outputs, weight.len() / (outputs * taps.0 * taps.1), taps.0, taps.1);
-        Ok(OnDevice {
-            weight: Tensor::from_vec(weight, shape, device)?,
-            bias: Tensor::from_vec(bias, (1, outputs, 1, 1), device)?,
-            groups: if depthwise { outputs } else { 1 },
-            geometry,
-            activation,
-        })
-    }
-
-    fn forward(&self, x: &Maps, residual: Option<&Maps>) -> Result<Maps> {
-        let Kernel { down, across } = self.geometry;
-        let Some(tensor) = x.tensor() else { candle_core::bail!("maps of a CPU") };
-        let ((top, bottom), (left, right)) = (down.zeros(x.rows), across.zeros(x.columns));
-        let tensor = tensor.pad_with_zeros(2, top, bottom)?.pad_with_zeros(3, left, right)?;
-        let mut y = strided(&tensor, &self.weight, (down.stride, across.stride), self.groups)?
-            .broadcast_add(&self.bias)?;
-        if let Some(residual) = residual.and_then(Maps::tensor) {
-            y = (y + residual)?;
-        }
-        Maps::of_tensor(match self.activation {
-            Activation::None => y,
-            Activation::Relu => y.relu()?,
-            Activation::Relu6 => y.clamp(0f32, 6f32)?,
-        })
-    }
-}
-
-/// Candle knows one stride for both axes; no network of ours has two.
-fn strided(
-    x: &Tensor,
-    weight: &Tensor,
-    (down, across): (usize, usize),
-    groups: usize,
-) -> Result<Tensor> {
-    if down != across {
-        candle_core::bail!("strides of {down} and {across}");
-    }
-    x.conv2d(weight, 0, down, 1, groups)
 }
 
 #[cfg(test)]
 mod tests {
+    use candle_core::Tensor;
+
     use super::super::geometry::{Geometry, Padding};
     use super::super::maps::Arena;
     use super::*;
@@ -189,7 +139,7 @@ mod tests {
     fn both(pictures: usize, channels: usize, rows: usize, columns: usize) -> (Maps, Maps) {
         let values = ramp(pictures * channels * rows * columns, 0.1);
         let shape = (pictures, channels, rows, columns);
-        let tensor = Tensor::from_vec(values, shape, &Device::Cpu).unwrap();
+        let tensor = Tensor::from_vec(values, shape, &candle_core::Device::Cpu).unwrap();
         let planes = Maps::of_tensor(tensor).unwrap();
         (places(&planes), planes)
     }
@@ -206,7 +156,7 @@ mod tests {
             .to_vec1()
             .unwrap();
         let empty = vec![&[0f32; 3][..]; pictures];
-        let any = Maps::of_pictures(&empty, 1, &Device::Cpu, &Arena::default()).unwrap();
+        let any = Maps::of_pictures(&empty, 1, &Device::cpu(), &Arena::default()).unwrap();
         let mut maps = any.unwritten(rows, columns, channels).unwrap();
         maps.places_mut().unwrap().copy_from_slice(&values);
         maps
@@ -230,9 +180,9 @@ mod tests {
                     let (x, planes) = both(3, 4, rows, columns);
                     let (out_rows, out_columns) = geometry.outputs(rows, columns);
                     let (residual, residual_planes) = both(3, 5, out_rows, out_columns);
-                    let ours = Conv::new(folded(4, 5, geometry), &Device::Cpu).unwrap();
+                    let ours = Conv::new(folded(4, 5, geometry), &Device::cpu()).unwrap();
                     let candles =
-                        Conv::Device(OnDevice::new(folded(4, 5, geometry), &Device::Cpu).unwrap());
+                        Conv::new(folded(4, 5, geometry), &Device::cpu_by_candle()).unwrap();
                     let what = format!("{geometry:?} on {rows}x{columns}");
                     let apart =
                         difference(&ours.forward(&x).unwrap(), &candles.forward(&planes).unwrap());
@@ -256,10 +206,10 @@ mod tests {
                 let (x, planes) = both(3, 32, rows, columns);
                 let (out_rows, out_columns) = geometry.outputs(rows, columns);
                 let (residual, residual_planes) = both(3, 48, out_rows, out_columns);
-                let ours = Conv::new(folded(32, 48, geometry), &Device::Cpu).unwrap();
+                let ours = Conv::new(folded(32, 48, geometry), &Device::cpu()).unwrap();
                 assert!(matches!(ours, Conv::Winograd(_)));
                 let candles =
-                    Conv::Device(OnDevice::new(folded(32, 48, geometry), &Device::Cpu).unwrap());
+                    Conv::new(folded(32, 48, geometry), &Device::cpu_by_candle()).unwrap();
                 let pairs = [
                     (ours.forward(&x), candles.forward(&planes)),
                     (
@@ -282,9 +232,10 @@ mod tests {
                 let geometry = Kernel::square(kernel, stride, padding);
                 for (rows, columns, channels) in [(8, 8, 32), (7, 9, 16), (12, 7, 21)] {
                     let (x, planes) = both(2, channels, rows, columns);
-                    let ours = Conv::new(folded(1, channels, geometry), &Device::Cpu).unwrap();
-                    let candles = OnDevice::new(folded(1, channels, geometry), &Device::Cpu);
-                    let candles = Conv::Device(candles.unwrap()).forward(&planes).unwrap();
+                    let ours = Conv::new(folded(1, channels, geometry), &Device::cpu()).unwrap();
+                    let candles =
+                        Conv::new(folded(1, channels, geometry), &Device::cpu_by_candle());
+                    let candles = candles.unwrap().forward(&planes).unwrap();
                     let apart = difference(&ours.forward(&x).unwrap(), &candles);
                     assert!(apart < 1e-4, "{geometry:?} on {rows}x{columns}: {apart}");
                 }
@@ -300,9 +251,9 @@ mod tests {
         for (down, across) in [(1, 7), (7, 1), (3, 1), (1, 3)] {
             let geometry = Kernel { down: axis(down), across: axis(across) };
             let (x, planes) = both(2, 4, 9, 17);
-            let ours = Conv::new(folded(4, 33, geometry), &Device::Cpu).unwrap();
-            let candles = OnDevice::new(folded(4, 33, geometry), &Device::Cpu).unwrap();
-            let candles = Conv::Device(candles).forward(&planes).unwrap();
+            let ours = Conv::new(folded(4, 33, geometry), &Device::cpu()).unwrap();
+            let candles = Conv::new(folded(4, 33, geometry), &Device::cpu_by_candle()).unwrap();
+            let candles = candles.forward(&planes).unwrap();
             let apart = difference(&ours.forward(&x).unwrap(), &candles);
             assert!(apart < 1e-4, "{geometry:?}: {apart}");
         }
@@ -311,11 +262,11 @@ mod tests {
     #[test]
     fn what_is_not_a_number_stays_so() {
         let point = Kernel::square(1, 1, Padding::Same);
-        let nan = Tensor::full(f32::NAN, (1, 2, 1, 1), &Device::Cpu).unwrap();
+        let nan = Tensor::full(f32::NAN, (1, 2, 1, 1), &candle_core::Device::Cpu).unwrap();
         let x = places(&Maps::of_tensor(nan).unwrap());
         let (residual, _) = both(1, 2, 1, 1);
-        let dense = Conv::new(folded(2, 2, point), &Device::Cpu).unwrap();
-        let depthwise = Conv::new(folded(1, 2, point), &Device::Cpu).unwrap();
+        let dense = Conv::new(folded(2, 2, point), &Device::cpu()).unwrap();
+        let depthwise = Conv::new(folded(1, 2, point), &Device::cpu()).unwrap();
         for y in [dense.forward(&x), dense.forward_onto(&x, &residual), depthwise.forward(&x)] {
             assert!(y.unwrap().planes().unwrap()[0].iter().all(|y| y.is_nan()));
         }

@@ -9,8 +9,6 @@
 //!
 //! The input is added where a block keeps its shape. Zeros are padded as TensorFlow does.
 
-use candle_core::Device;
-
 use super::conv::{Activation, Conv};
 use super::encoder::{Known, Network, Tap};
 use super::geometry::{Kernel, Padding};
@@ -19,7 +17,7 @@ use super::maps::Maps;
 use super::pool;
 use super::preprocess::{Preprocessing, Resize, Rounding};
 use super::resize::Filter;
-use crate::encode::{Error, Weights};
+use crate::encode::{Device, Error, Weights};
 
 /// The rule of the PyTorch ports. TensorFlow's own crops `224/256` of the shorter side first and resizes
 /// then, which shows the network the same part of the picture.

@@ -1,13 +1,13 @@
 //! What all networks that read pictures share: preparing, batching, and the vector at the end.
 
-use candle_core::Device;
 use image::RgbImage;
 use rayon::prelude::*;
 
 use super::maps::{Arena, Maps};
 use super::preprocess::{Preprocessing, Resize};
+use crate::encode::device::in_parts_that_fit;
 use crate::encode::{
-    Embedding, Encoder, Error, Fingerprint, Identity, ImageEncoder, Pixels, Weights,
+    Device, Embedding, Encoder, Error, Fingerprint, Identity, ImageEncoder, Pixels, Weights,
 };
 
 /// A network that we know. Each has a file of its own, which ends in one of these.
@@ -36,6 +36,14 @@ pub(super) trait Network: Send + Sync {
 
 /// How many pictures go through the network together on one core; the maps of more would leave its cache.
 const TOGETHER: usize = 8;
+
+/// How many pictures go through it together on a GPU if its memory holds them.
+const TOGETHER_ON_GPU: usize = 128;
+
+/// Bytes that a picture takes on a GPU, for each of its pixels: the largest maps of our networks, candle's
+/// copy of their neighbourhoods, the maps before and after, and as much again, for freed memory is not
+/// always whole. ResNet-50's stem has 784 of them, InceptionV3's second layer 410.
+const GPU_BYTES_A_PIXEL: usize = 1600;
 
 /// A network with its weights and its rule of preprocessing.
 pub(super) struct PictureEncoder {
@@ -70,21 +78,37 @@ impl PictureEncoder {
         })
     }
 
-    fn encode_together(&self, batch: &[Pixels]) -> Result<Vec<Embedding>, Error> {
+    fn vectors(&self, batch: &[Pixels]) -> candle_core::Result<Vec<Vec<f32>>> {
         let side = self.preprocessing.crop;
         let fits = |pixels: &&Pixels| pixels.side == side && pixels.values.len() == 3 * side * side;
         if let Some(other) = batch.iter().find(|pixels| !fits(pixels)) {
-            let said = format!(
+            candle_core::bail!(
                 "{} reads pictures of side {side} and was given one of side {}",
                 self.name(),
                 other.side
             );
-            return Err(candle_core::Error::msg(said).into());
         }
         let planes: Vec<&[f32]> = batch.iter().map(|pixels| &pixels.values[..]).collect();
         let pictures = Maps::of_pictures(&planes, side, &self.device, &Arena::of_thread())?;
-        let vectors = self.network.forward(&pictures, &mut |_, _| ())?.planes()?;
-        vectors.into_iter().map(|vector| Ok(Embedding::new(vector)?)).collect()
+        self.network.forward(&pictures, &mut |_, _| ())?.planes()
+    }
+
+    /// On the CPU each core takes a part of the batch, because a core for an operator's part waits more.
+    fn by_cores(&self, batch: &[Pixels]) -> candle_core::Result<Vec<Vec<f32>>> {
+        let together = batch.len().div_ceil(rayon::current_num_threads()).clamp(1, TOGETHER);
+        let parts: candle_core::Result<Vec<_>> =
+            batch.par_chunks(together).map(|part| self.vectors(part)).collect();
+        Ok(parts?.into_iter().flatten().collect())
+    }
+
+    fn by_memory(&self, batch: &[Pixels]) -> candle_core::Result<Vec<Vec<f32>>> {
+        let side = self.preprocessing.crop;
+        let together = self.device.together(GPU_BYTES_A_PIXEL * side * side, TOGETHER_ON_GPU);
+        let mut vectors = Vec::with_capacity(batch.len());
+        for part in batch.chunks(together) {
+            vectors.extend(in_parts_that_fit(part, &|part| self.vectors(part))?);
+        }
+        Ok(vectors)
     }
 }
 
@@ -107,17 +131,11 @@ impl ImageEncoder for PictureEncoder {
         u32::try_from(5 * side / 2).ok()
     }
 
-    /// On the CPU each core takes a part of the batch, because a core for an operator's part waits more.
     fn encode(&self, batch: &[Pixels]) -> Result<Vec<Embedding>, Error> {
-        if batch.is_empty() {
-            return Ok(Vec::new());
-        }
-        if !self.device.is_cpu() {
-            return self.encode_together(batch);
-        }
-        let together = batch.len().div_ceil(rayon::current_num_threads()).min(TOGETHER);
-        let parts: Result<Vec<_>, _> =
-            batch.par_chunks(together).map(|part| self.encode_together(part)).collect();
-        Ok(parts?.into_iter().flatten().collect())
+        let vectors = match self.device.is_ours() {
+            true => self.by_cores(batch)?,
+            false => self.by_memory(batch)?,
+        };
+        vectors.into_iter().map(|vector| Ok(Embedding::new(vector)?)).collect()
     }
 }

@@ -11,7 +11,7 @@
 //! torchvision's own weights want their pictures from -1 to 1: it makes that of pictures that were scaled
 //! otherwise (`transform_input`), here the preprocessing does.
 
-use candle_core::{Device, Result as Computed};
+use candle_core::Result as Computed;
 
 use super::conv::{Activation, Conv};
 use super::encoder::{Known, Network, Tap};
@@ -21,7 +21,7 @@ use super::maps::Maps;
 use super::pool;
 use super::preprocess::{Preprocessing, Resize, Rounding};
 use super::resize::Filter;
-use crate::encode::{Error, Weights};
+use crate::encode::{Device, Error, Weights};
 
 /// torchvision's rule; timm's own `config.json` tells another.
 pub(super) const KNOWN: Known = Known {

@@ -6,11 +6,9 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
-use candle_core::Device;
-
 use super::conv::{Activation, Conv, Folded, Norm};
 use super::geometry::{Kernel, Padding};
-use crate::encode::{Error, Weights};
+use crate::encode::{Device, Error, Weights};
 
 /// The names of a convolution's weight, and of its batch norm without `.weight` and the like.
 pub(super) struct Names {
@@ -132,7 +130,7 @@ impl<'a> Loader<'a> {
     }
 
     fn read(&self, name: String, shape: &[usize]) -> Result<Vec<f32>, Error> {
-        let tensor = self.weights.tensor_of(&name, shape, &Device::Cpu)?;
+        let tensor = self.weights.tensor_of(&name, shape, &candle_core::Device::Cpu)?;
         self.used.borrow_mut().insert(name);
         Ok(tensor.flatten_all()?.to_vec1()?)
     }

@@ -8,7 +8,9 @@ use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Result, Tensor};
+
+use crate::encode::Device;
 
 /// Feature maps.
 pub(super) struct Maps {
@@ -34,7 +36,7 @@ impl Maps {
     ) -> Result<Self> {
         let (pictures, channels) = (planes.len(), 3);
         let size = channels * side * side;
-        let values = if device.is_cpu() {
+        let values = if device.is_ours() {
             let mut values = arena.buffer(pictures * size);
             for (places, planes) in values.chunks_exact_mut(size).zip(planes) {
                 for (channel, plane) in planes.chunks_exact(side * side).enumerate() {
@@ -45,7 +47,7 @@ impl Maps {
             Values::Cpu(values)
         } else {
             let shape = (pictures, channels, side, side);
-            Values::Device(Tensor::from_vec(planes.concat(), shape, device)?)
+            Values::Device(Tensor::from_vec(planes.concat(), shape, device.tensors())?)
         };
         Ok(Maps { pictures, rows: side, columns: side, channels, values })
     }

@@ -7,8 +7,6 @@
 //!
 //! A ReLU6 follows every convolution. Zeros are padded as TensorFlow does.
 
-use candle_core::Device;
-
 use super::conv::{Activation, Conv};
 use super::encoder::{Known, Network, Tap};
 use super::geometry::{Kernel, Padding};
@@ -17,7 +15,7 @@ use super::maps::Maps;
 use super::pool;
 use super::preprocess::{Preprocessing, Resize, Rounding};
 use super::resize::Filter;
-use crate::encode::{Error, Weights};
+use crate::encode::{Device, Error, Weights};
 
 /// The hub's own `preprocessor_config.json` tells the same but for the rounding.
 pub(super) const KNOWN: Known = Known {

@@ -5,6 +5,7 @@
 //! ends in a `KNOWN`, and a line in the table here.
 
 mod alexnet;
+mod by_candle;
 mod config;
 mod conv;
 mod dense;
@@ -29,15 +30,13 @@ mod winograd;
 
 use std::path::{Path, PathBuf};
 
-use candle_core::Device;
-
 pub use self::geometry::{Geometry, Padding};
 
 use ::image::RgbImage;
 
 use self::config::Config;
 use self::encoder::{Known, PictureEncoder};
-use super::{Error, ImageEncoder, Weights};
+use super::{Device, Error, ImageEncoder, Weights};
 
 /// A picture at `side` by `side` pixels, whatever its proportions: RGB bytes, row by row. Zeros for a
 /// picture without pixels.

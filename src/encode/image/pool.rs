@@ -90,11 +90,10 @@ fn pooled(
 
 #[cfg(test)]
 mod tests {
-    use candle_core::Device;
-
     use super::super::geometry::Padding;
     use super::super::maps::Arena;
     use super::*;
+    use crate::encode::Device;
 
     /// One picture of three channels, 3 x 3.
     fn maps() -> Maps {
@@ -103,7 +102,7 @@ mod tests {
             [1., 2., 9., 3., 4., 0., 5., 8., 7.],
             [0.; 9],
         ];
-        Maps::of_pictures(&[&planes.concat()], 3, &Device::Cpu, &Arena::default()).unwrap()
+        Maps::of_pictures(&[&planes.concat()], 3, &Device::cpu(), &Arena::default()).unwrap()
     }
 
     #[test]

@@ -11,8 +11,6 @@
 //! A ReLU follows every convolution, in a branch's last one after the shortcut is added; the shortcut is
 //! a 1x1 where the shape changes.
 
-use candle_core::Device;
-
 use super::conv::{Activation, Conv};
 use super::encoder::{Known, Network, Tap};
 use super::geometry::{Kernel, Padding};
@@ -21,7 +19,7 @@ use super::maps::Maps;
 use super::pool;
 use super::preprocess::{Preprocessing, Resize, Rounding};
 use super::resize::Filter;
-use crate::encode::{Error, Weights};
+use crate::encode::{Device, Error, Weights};
 
 pub(super) const KNOWN: Known = Known {
     name: "resnet50",

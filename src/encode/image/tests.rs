@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::Path;
 
-use candle_core::Device;
 use serde_json::Value;
 
 use super::maps::{Arena, Maps};
 use super::*;
 use crate::encode::Pixels;
+use crate::encode::device::others;
 use crate::encode::image::seeded::{floats, golden, model, picture, places};
 
 fn shapes(golden: &Value) -> Vec<(String, Vec<usize>)> {
@@ -26,7 +26,7 @@ fn prepared(encoder: &dyn ImageEncoder, golden: &Value) -> Vec<Pixels> {
 }
 
 fn open_cpu(dir: &Path) -> Result<Box<dyn ImageEncoder>, Error> {
-    open(dir, &Device::Cpu)
+    open(dir, &Device::cpu())
 }
 
 fn refusal(dir: &Path) -> String {
@@ -39,7 +39,11 @@ fn refusal(dir: &Path) -> String {
 
 /// Opens the model and holds its embeddings against PyTorch's; returns them.
 fn embeds_as_pytorch(dir: &Path, golden: &Value) -> Vec<f32> {
-    let encoder = open_cpu(dir).unwrap();
+    embeds_as_pytorch_on(&Device::cpu(), dir, golden)
+}
+
+fn embeds_as_pytorch_on(device: &Device, dir: &Path, golden: &Value) -> Vec<f32> {
+    let encoder = open(dir, device).unwrap();
     let embeddings = encoder.encode(&prepared(&*encoder, golden)).unwrap();
     let expected = golden["embeddings"].as_array().unwrap();
     assert_eq!(embeddings.len(), expected.len());
@@ -60,15 +64,23 @@ fn embeds_as_pytorch(dir: &Path, golden: &Value) -> Vec<f32> {
     embeddings.iter().flat_map(|embedding| embedding.to_vec()).collect()
 }
 
+/// The same on every other device.
+fn embeds_as_pytorch_elsewhere(dir: &Path, golden: &Value) {
+    for device in others() {
+        eprint!("{device:?}: ");
+        embeds_as_pytorch_on(&device, dir, golden);
+    }
+}
+
 /// Holds the activations after each stage against PyTorch's at the sampled places.
 fn stages_as_pytorch(dir: &Path, known: &Known, golden: &Value) {
     let encoder = open_cpu(dir).unwrap();
     let weights = Weights::open(&dir.join("model.safetensors")).unwrap();
-    let network = (known.load)(&weights, &Device::Cpu).unwrap();
+    let network = (known.load)(&weights, &Device::cpu()).unwrap();
     let mut seen = 0;
     for (picture, pixels) in prepared(&*encoder, golden).into_iter().enumerate() {
         let (side, values) = (pixels.side, [&pixels.values[..]]);
-        let x = Maps::of_pictures(&values, side, &Device::Cpu, &Arena::default()).unwrap();
+        let x = Maps::of_pictures(&values, side, &Device::cpu(), &Arena::default()).unwrap();
         let mut compare = |stage: &'static str, x: &Maps| {
             let x = x.planes().unwrap().concat();
             let expected = floats(&golden["stages"][stage][picture]);
@@ -136,6 +148,7 @@ fn resnet50_is_pytorchs_under_every_naming() {
     let torchvision = model(&shapes(&golden), str::to_owned);
     stages_as_pytorch(torchvision.path(), &resnet::KNOWN, &golden);
     let embeddings = embeds_as_pytorch(torchvision.path(), &golden);
+    embeds_as_pytorch_elsewhere(torchvision.path(), &golden);
     for prefix in ["resnet.", ""] {
         let renamed = model(&shapes(&golden), |name| hugging_face(name).replace("resnet.", prefix));
         assert_eq!(embeds_as_pytorch(renamed.path(), &golden), embeddings);
@@ -148,6 +161,7 @@ fn efficientnet_lite0_is_pytorchs_under_every_naming() {
     let port = model(&shapes(&golden), str::to_owned);
     stages_as_pytorch(port.path(), &efficientnet_lite::KNOWN, &golden);
     let embeddings = embeds_as_pytorch(port.path(), &golden);
+    embeds_as_pytorch_elsewhere(port.path(), &golden);
     let renamed = model(&shapes(&golden), timm);
     assert!(refusal(renamed.path()).contains("none of theirs"));
     let config = r#"{"architecture": "tf_efficientnet_lite0"}"#;
@@ -161,6 +175,7 @@ fn inception_v3_is_pytorchs() {
     let folder = model(&shapes(&golden), str::to_owned);
     stages_as_pytorch(folder.path(), &inception_v3::KNOWN, &golden);
     embeds_as_pytorch(folder.path(), &golden);
+    embeds_as_pytorch_elsewhere(folder.path(), &golden);
 }
 
 #[test]
@@ -169,6 +184,7 @@ fn mobilenet_v1_is_pytorchs_with_and_without_its_head() {
     let folder = model(&shapes(&golden), str::to_owned);
     stages_as_pytorch(folder.path(), &mobilenet_v1::KNOWN, &golden);
     let embeddings = embeds_as_pytorch(folder.path(), &golden);
+    embeds_as_pytorch_elsewhere(folder.path(), &golden);
     let shapes: Vec<_> = shapes(&golden);
     let body: Vec<_> =
         shapes.into_iter().filter(|(name, _)| !name.starts_with("classifier")).collect();
@@ -189,6 +205,7 @@ fn alexnet_is_pytorchs() {
     let folder = model(&body, str::to_owned);
     stages_as_pytorch(folder.path(), &alexnet::KNOWN, &golden);
     embeds_as_pytorch(folder.path(), &golden);
+    embeds_as_pytorch_elsewhere(folder.path(), &golden);
 }
 
 #[test]

@@ -1,13 +1,12 @@
 //! Whether a model in the store is sound: its files are those that were put there, and it answers as it
 //! is known to answer.
 
-use candle_core::Device;
 use image::{Rgb, RgbImage};
 
 use super::known::Known;
 use super::model::sha256_of;
 use super::{Model, StoreError};
-use crate::encode::{self, Embedding, Identity, Modality};
+use crate::encode::{self, Device, Embedding, Identity, Modality};
 
 const SENTENCE: &str = "That is a happy person";
 /// What [`SENTENCE`] is compared with in [`Known::cosines`].
@@ -60,12 +59,12 @@ pub(super) struct Answer {
 pub(super) fn answer(model: &Model) -> Result<Answer, StoreError> {
     let (embeddings, identity) = match model.modality {
         Modality::Text => {
-            let encoder = model.open_text(&Device::Cpu)?;
+            let encoder = model.open_text(&Device::cpu())?;
             let texts = [SENTENCE, OTHERS[0], OTHERS[1], OTHERS[2]];
             (encoder.encode(&texts), encoder.identity().clone())
         }
         Modality::Image => {
-            let encoder = model.open_image(&Device::Cpu)?;
+            let encoder = model.open_image(&Device::cpu())?;
             let embeddings = encoder.encode(&[encoder.prepare(&gradient())]);
             (embeddings, encoder.identity().clone())
         }

@@ -5,12 +5,11 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use candle_core::Device;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::StoreError;
-use crate::encode::{ImageEncoder, Modality, TextEncoder, image, text};
+use crate::encode::{Device, ImageEncoder, Modality, TextEncoder, image, text};
 
 /// The record's file.
 pub(super) const RECORD: &str = "lookalike.json";

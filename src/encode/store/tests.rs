@@ -3,12 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Barrier;
 
-use candle_core::Device;
 use tempfile::TempDir;
 
 use super::{Checked, ModelStore, StoreError};
-use crate::encode::Modality;
 use crate::encode::text::tests::{golden, write_broken_checkpoint, write_checkpoint};
+use crate::encode::{Device, Modality};
 
 fn store() -> (TempDir, ModelStore) {
     let dir = tempfile::tempdir().unwrap();
@@ -42,12 +41,12 @@ fn an_added_model_is_listed_opened_and_sound() {
     let line = store.list().unwrap().into_iter().find(|model| model.name == "mine").unwrap();
     assert!(line.present && !line.default && line.dimension == 32);
 
-    let here = store.get("mine").unwrap().open_text(&Device::Cpu).unwrap();
+    let here = store.get("mine").unwrap().open_text(&Device::cpu()).unwrap();
     let there = store.get(checkpoint.path().to_str().unwrap()).unwrap();
-    let there = there.open_text(&Device::Cpu).unwrap();
+    let there = there.open_text(&Device::cpu()).unwrap();
     assert_eq!(here.fingerprint(), there.fingerprint());
     assert_eq!(here.encode(&["red"]).unwrap(), there.encode(&["red"]).unwrap());
-    assert!(matches!(model.open_image(&Device::Cpu), Err(StoreError::WrongModality { .. })));
+    assert!(matches!(model.open_image(&Device::cpu()), Err(StoreError::WrongModality { .. })));
 
     let sound = Checked { files: 6, dimension: 32, answer_known: false };
     assert_eq!(store.check("mine").unwrap(), sound);

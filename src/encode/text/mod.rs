@@ -23,9 +23,7 @@ mod transformer;
 
 use std::path::Path;
 
-use candle_core::Device;
-
-use super::{Error, TextEncoder};
+use super::{Device, Error, TextEncoder};
 
 /// Opens a Sentence-BERT checkpoint: a directory with `config.json` (`bert`, `mpnet` or `albert`), weights in
 /// `model.safetensors` or `pytorch_model.bin`, `tokenizer.json` or `vocab.txt`, and, where

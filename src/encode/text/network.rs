@@ -4,11 +4,12 @@ use candle_core::{Result, Tensor};
 
 use super::fused::Fused;
 use super::transformer::{Run, Transformer};
+use crate::encode::Device;
 use crate::encode::kernels::Isa;
 
-/// Tokens that go through a GPU at once (or one text, if it is longer): enough for the products to run
-/// at full speed, few enough to bound the intermediate values.
-const GPU_TOKENS: usize = 1024;
+/// Tokens that go through a GPU at once (or one text, if it is longer) if its memory holds them: enough for
+/// the products to run at full speed.
+const GPU_TOKENS: usize = 16384;
 /// Tokens that go through one core at once: of a MiniLM, their values stay in a second cache of 1 MB, and
 /// the weights, which do not, are read once for all of them.
 const CORE_TOKENS: usize = 256;
@@ -20,24 +21,26 @@ pub(super) enum Network {
     /// On a CPU: fused passes, one piece of work a core.
     Fused(Fused),
     /// On a GPU: tensors, one piece after the other.
-    Tensors(Transformer),
+    Tensors(Transformer, Device),
 }
 
 impl Network {
-    pub fn new(network: Transformer) -> Result<Self> {
-        Ok(match network.words.device().is_cpu() {
+    pub fn new(network: Transformer, device: &Device) -> Result<Self> {
+        Ok(match device.is_ours() {
             true => Network::Fused(Fused::new(network, Isa::best())?),
-            false => Network::Tensors(network),
+            false => Network::Tensors(network, device.clone()),
         })
     }
 
-    /// The most tokens of a piece, where there are `tokens` in all.
-    pub fn piece(&self, tokens: usize) -> usize {
+    /// The most tokens of a piece, where there are `tokens` in all and the longest text has `longest`.
+    pub fn piece(&self, tokens: usize, longest: usize) -> usize {
         match self {
             Network::Fused(_) => {
                 tokens.div_ceil(rayon::current_num_threads()).clamp(LEAST_TOKENS, CORE_TOKENS)
             }
-            Network::Tensors(_) => GPU_TOKENS,
+            Network::Tensors(network, device) => {
+                device.together(network.shape.bytes_a_token(longest), GPU_TOKENS)
+            }
         }
     }
 
@@ -50,7 +53,7 @@ impl Network {
     pub fn forward(&self, ids: &[u32], runs: &[Run]) -> Result<Tensor> {
         match self {
             Network::Fused(network) => network.forward(ids, runs),
-            Network::Tensors(network) => network.forward(ids, runs),
+            Network::Tensors(network, _) => network.forward(ids, runs),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use candle_core::{Device, Result as Computed, Tensor};
+use candle_core::{Result as Computed, Tensor};
 use candle_nn::{Linear, Module};
 use rayon::prelude::*;
 
@@ -12,7 +12,10 @@ use super::parameters::Parameters;
 use super::pooling::{Pooling, pool};
 use super::tokens::Tokens;
 use super::transformer::{Run, Transformer};
-use crate::encode::{Embedding, Encoder, Error, Fingerprint, Identity, TextEncoder, Weights};
+use crate::encode::device::in_parts_that_fit;
+use crate::encode::{
+    Device, Embedding, Encoder, Error, Fingerprint, Identity, TextEncoder, Weights,
+};
 
 /// Texts that are tokenised at once: bounds the memory that a long list takes.
 const TEXTS_AT_ONCE: usize = 4096;
@@ -41,10 +44,11 @@ impl SentenceBert {
         let mut hashes = weights.sha256().to_vec();
         let name = recipe.shape.family.name();
         let mut dimension = recipe.shape.hidden * recipe.pooling.len();
-        let parameters = Parameters::find(&weights, device, "embeddings.word_embeddings.weight")?;
+        let parameters =
+            Parameters::find(&weights, device.tensors(), "embeddings.word_embeddings.weight")?;
         let (vocabulary, longest) = (tokens.vocabulary()?, recipe.max_tokens);
         let network = Transformer::load(&parameters, recipe.shape, vocabulary, longest)?;
-        let network = Network::new(network)?;
+        let network = Network::new(network, device)?;
         let mut tail = Vec::with_capacity(recipe.tail.len());
         for module in recipe.tail {
             tail.push(match module {
@@ -85,12 +89,15 @@ impl SentenceBert {
         let tokenised = self.tokens.encode(texts)?;
         let mut order: Vec<usize> = (0..texts.len()).collect();
         order.sort_by_key(|&text| tokenised[text].len());
-        let most = self.network.piece(tokenised.iter().map(Vec::len).sum());
+        let (tokens, longest) = (tokenised.iter().map(Vec::len), order.last());
+        let longest = longest.map_or(0, |&text| tokenised[text].len());
+        let most = self.network.piece(tokens.sum(), longest);
         let pieces = pieces(&order, &tokenised, most);
         let encode = |texts: &[usize]| self.encode_piece(texts, &tokenised);
         let rows: Vec<Vec<Vec<f32>>> = if self.network.is_per_core() {
             pieces.into_par_iter().map(encode).collect::<Computed<_>>()?
         } else {
+            let encode = |piece| in_parts_that_fit(piece, &encode);
             pieces.into_iter().map(encode).collect::<Computed<_>>()?
         };
         let mut embeddings: Vec<Option<Embedding>> = vec![None; texts.len()];
@@ -162,7 +169,7 @@ fn load_dense(
         let reason = format!("in_features is {}, but {inputs} values come in", dense.inputs);
         return Err(malformed(&dense.folder.join("config.json"), reason));
     }
-    let linear = Parameters::root(weights, device).at("linear");
+    let linear = Parameters::root(weights, device.tensors()).at("linear");
     let weight = linear.tensor("weight", &[dense.outputs, inputs])?;
     let bias = dense.bias.then(|| linear.tensor("bias", &[dense.outputs])).transpose()?;
     Ok(Linear::new(weight, bias))

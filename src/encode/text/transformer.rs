@@ -73,6 +73,13 @@ impl Shape {
         }
     }
 
+    /// Bytes that a token of a text of this length takes on a GPU: its values on both sides of the widest
+    /// step, its row of scores for each head before and after the softmax, and as much again, for freed
+    /// memory is not always whole.
+    pub fn bytes_a_token(&self, length: usize) -> usize {
+        2 * size_of::<f32>() * (6 * self.hidden + 2 * self.intermediate + 2 * self.heads * length)
+    }
+
     /// How many layers have weights of their own.
     pub fn distinct(&self) -> usize {
         match self.family {

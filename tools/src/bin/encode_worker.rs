@@ -1,7 +1,7 @@
 //! Our side of `tools/bench encode`: one network in memory, and its inputs.
 //!
-//! `encode_worker image|text DIRECTORY INPUT` opens a model directory, says so, and then answers each line on stdin with
-//! one on stdout:
+//! `encode_worker image|text DIRECTORY INPUT DEVICE` opens a model directory on a device (`cpu`, `cuda`, or `candle`, which
+//! is the CPU by the operations that a GPU has), says so, and then answers each line on stdin with one on stdout:
 //!
 //! - `encode THREADS BATCH COUNT`: encodes a batch of the first inputs `COUNT` times;
 //! - `answers THREADS BATCH COUNT`: the same, and prints the vectors of the last.
@@ -15,9 +15,8 @@ use std::error::Error;
 use std::io::{Write, stdin, stdout};
 use std::path::Path;
 
-use candle_core::Device;
 use lookalike::Embedding;
-use lookalike::encode::{ImageEncoder, Pixels, TextEncoder, image, text};
+use lookalike::encode::{Device, ImageEncoder, Pixels, TextEncoder, image, text};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use serde_json::{Value, json};
 
@@ -33,19 +32,27 @@ enum Work {
 
 fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [kind, directory, input] = &arguments[..] else {
-        return Err("encode_worker image|text DIRECTORY INPUT: see the top of its source".into());
+    let [kind, directory, input, device] = &arguments[..] else {
+        return Err(
+            "encode_worker image|text DIRECTORY INPUT DEVICE: see the top of its source".into()
+        );
+    };
+    let device = match device.as_str() {
+        "cpu" => Device::cpu(),
+        "candle" => Device::cpu_by_candle(),
+        "cuda" => Device::cuda()?,
+        other => return Err(format!("no such device: {other}").into()),
     };
     let work = match kind.as_str() {
         "image" => {
             let values = std::fs::read(input)?;
             let pixels = |bytes: &[u8]| Pixels { side: SIDE, values: floats(bytes) };
             let pictures = values.chunks_exact(3 * SIDE * SIDE * 4).map(pixels).collect();
-            Work::Pictures(image::open(Path::new(directory), &Device::Cpu)?, pictures)
+            Work::Pictures(image::open(Path::new(directory), &device)?, pictures)
         }
         "text" => {
             let sentences = std::fs::read_to_string(input)?.lines().map(str::to_owned).collect();
-            Work::Texts(text::open(Path::new(directory), &Device::Cpu)?, sentences)
+            Work::Texts(text::open(Path::new(directory), &device)?, sentences)
         }
         other => return Err(format!("{other} is neither image nor text").into()),
     };

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 use serde_json::json;
 
 use super::{golden, save, tensors, write_broken_checkpoint, write_checkpoint, write_json};
@@ -11,7 +11,7 @@ use super::{golden, save, tensors, write_broken_checkpoint, write_checkpoint, wr
 fn refusal(spoil: impl Fn(&Path)) -> String {
     let checkpoint = write_checkpoint(&golden("bert"), &["mean_tokens"]);
     spoil(checkpoint.path());
-    let error = super::super::open(checkpoint.path(), &Device::Cpu).err();
+    let error = super::super::open(checkpoint.path(), &Device::cpu()).err();
     error.expect("it must be refused").to_string()
 }
 
@@ -35,7 +35,7 @@ fn replace(dir: &Path, name: &str, tensor: Tensor) {
 }
 
 fn zeros(dims: &[usize]) -> Tensor {
-    Tensor::zeros(dims, DType::F32, &Device::Cpu).unwrap()
+    Tensor::zeros(dims, DType::F32, &candle_core::Device::Cpu).unwrap()
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn weights_of_another_shape() {
 #[test]
 fn weights_that_are_not_numbers() {
     let checkpoint = write_broken_checkpoint();
-    let encoder = super::super::open(checkpoint.path(), &Device::Cpu).unwrap();
+    let encoder = super::super::open(checkpoint.path(), &Device::cpu()).unwrap();
     let error = encoder.encode(&["red boots"]).unwrap_err().to_string();
     assert!(error.contains("not a finite number"), "{error}");
 }
@@ -151,10 +151,10 @@ fn no_cut_of_any_file_panics() {
         let whole = std::fs::read(dir.join(file)).unwrap();
         for part in 0..16 {
             std::fs::write(dir.join(file), &whole[..whole.len() * part / 16]).unwrap();
-            let error = super::super::open(dir, &Device::Cpu).err().expect(file).to_string();
+            let error = super::super::open(dir, &Device::cpu()).err().expect(file).to_string();
             assert!(error.contains(file), "{error}");
         }
         std::fs::write(dir.join(file), whole).unwrap();
     }
-    assert!(super::super::open(dir, &Device::Cpu).is_ok());
+    assert!(super::super::open(dir, &Device::cpu()).is_ok());
 }

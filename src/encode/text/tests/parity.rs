@@ -1,6 +1,6 @@
 //! Equal to PyTorch: layer by layer, pooled, truncated, in any company.
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -11,9 +11,10 @@ use super::super::positions::bucket;
 use super::super::tokens::Tokens;
 use super::super::transformer::{Run, Transformer};
 use super::{fixture, golden, save, seeded, tensors, write_checkpoint, write_json};
+use crate::encode::device::others;
 use crate::encode::kernels::Isa;
 use crate::encode::store::ModelStore;
-use crate::encode::{Embedding, TextEncoder, Weights};
+use crate::encode::{Device, Embedding, TextEncoder, Weights};
 
 fn assert_close(ours: &[f32], theirs: &[f32], most: f32, what: &str) {
     assert_eq!(ours.len(), theirs.len(), "{what}");
@@ -54,7 +55,7 @@ fn all_ways_agree_on_texts_of_many_lengths_together() {
         let shape = Layout::read(checkpoint.path()).unwrap().recipe.shape;
         let weights = Weights::open(&checkpoint.path().join("model.safetensors")).unwrap();
         let landmark = "embeddings.word_embeddings.weight";
-        let parameters = Parameters::find(&weights, &Device::Cpu, landmark).unwrap();
+        let parameters = Parameters::find(&weights, &candle_core::Device::Cpu, landmark).unwrap();
         let network = Transformer::load(&parameters, shape, 5, 33).unwrap();
         let runs = [(3, 1), (2, 5), (1, 16), (4, 17), (1, 33)];
         let runs = runs.map(|(texts, length)| Run { texts, length });
@@ -73,7 +74,7 @@ fn any_number_of_threads_makes_the_same_bits() {
     for name in ["bert", "mpnet", "albert"] {
         let golden = golden(name);
         let checkpoint = write_checkpoint(&golden, &["mean_tokens", "max_tokens"]);
-        let encoder = super::super::open(checkpoint.path(), &Device::Cpu).unwrap();
+        let encoder = super::super::open(checkpoint.path(), &Device::cpu()).unwrap();
         let by_threads = [1, 2, 3, 8].map(|threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| encode(&*encoder, &golden.texts))
@@ -94,7 +95,7 @@ fn tokens_and_every_layer_equal_the_reference() {
 
         let weights = Weights::open(&checkpoint.path().join("model.safetensors")).unwrap();
         let landmark = "embeddings.word_embeddings.weight";
-        let parameters = Parameters::find(&weights, &Device::Cpu, landmark).unwrap();
+        let parameters = Parameters::find(&weights, &candle_core::Device::Cpu, landmark).unwrap();
         for (text, states) in golden.states.iter().enumerate() {
             let ids = &golden.ids[text];
             for (layers, state) in states.iter().enumerate() {
@@ -123,10 +124,13 @@ fn every_pooling_equals_the_reference() {
             ("joined", &["mean_tokens", "max_tokens", "cls_token"]),
         ] {
             let checkpoint = write_checkpoint(&golden, modes);
-            let encoder = super::super::open(checkpoint.path(), &Device::Cpu).unwrap();
-            let ours = encode(&*encoder, &golden.texts);
-            assert_eq!((encoder.name(), encoder.dimension()), (name, ours[0].len()));
-            assert_embeddings(&ours, &golden.pooled[pooled], 1e-5, &format!("{name} {pooled}"));
+            for device in [vec![Device::cpu()], others()].concat() {
+                let encoder = super::super::open(checkpoint.path(), &device).unwrap();
+                let ours = encode(&*encoder, &golden.texts);
+                assert_eq!((encoder.name(), encoder.dimension()), (name, ours[0].len()));
+                let what = format!("{name} {pooled}, {device:?}");
+                assert_embeddings(&ours, &golden.pooled[pooled], 1e-5, &what);
+            }
         }
     }
 }
@@ -136,8 +140,11 @@ fn other_activations_and_real_sizes_equal_the_reference() {
     for name in ["bert-gelu-new", "bert-minilm-size", "mpnet-base-size", "albert-base-size"] {
         let golden = golden(name);
         let checkpoint = write_checkpoint(&golden, &["mean_tokens"]);
-        let encoder = super::super::open(checkpoint.path(), &Device::Cpu).unwrap();
-        assert_embeddings(&encode(&*encoder, &golden.texts), &golden.pooled["mean"], 1e-5, name);
+        for device in [vec![Device::cpu()], others()].concat() {
+            let encoder = super::super::open(checkpoint.path(), &device).unwrap();
+            let (ours, what) = (encode(&*encoder, &golden.texts), format!("{name}, {device:?}"));
+            assert_embeddings(&ours, &golden.pooled["mean"], 1e-5, &what);
+        }
     }
 }
 
@@ -164,7 +171,7 @@ fn normalize_and_dense_modules_equal_the_reference() {
     let dims = [&[24, 32][..], &[24]];
     let dense = linear.iter().zip(dims).map(|(&name, dims)| (name.into(), seeded(name, dims)));
     save(&dense.collect(), &dir.join("3_Dense/model.safetensors"));
-    let encoder = super::super::open(dir, &Device::Cpu).unwrap();
+    let encoder = super::super::open(dir, &Device::cpu()).unwrap();
     assert_eq!(encoder.dimension(), 24);
     assert_embeddings(&encode(&*encoder, &golden.texts), &golden.pooled["dense"], 1e-5, "dense");
 }
@@ -183,7 +190,7 @@ fn a_text_s_vector_does_not_depend_on_its_company() {
     for name in ["bert", "mpnet", "albert"] {
         let golden = golden(name);
         let checkpoint = write_checkpoint(&golden, &["mean_tokens"]);
-        let encoder = super::super::open(checkpoint.path(), &Device::Cpu).unwrap();
+        let encoder = super::super::open(checkpoint.path(), &Device::cpu()).unwrap();
         let alone: Vec<Embedding> =
             golden.texts.iter().flat_map(|text| encoder.encode(&[text]).unwrap()).collect();
         // More than go through at once, of all lengths, in an order that is not that of length.
@@ -200,7 +207,7 @@ fn a_text_s_vector_does_not_depend_on_its_company() {
 fn no_text_and_texts_without_words_are_defined() {
     let golden = golden("bert");
     let checkpoint = write_checkpoint(&golden, &["mean_tokens"]);
-    let encoder = super::super::open(checkpoint.path(), &Device::Cpu).unwrap();
+    let encoder = super::super::open(checkpoint.path(), &Device::cpu()).unwrap();
     assert_eq!(encoder.encode(&[]).unwrap(), []);
     let empty = golden.texts.iter().position(String::is_empty).unwrap();
     let theirs = vec![golden.pooled["mean"][empty].clone(); 4];
@@ -212,7 +219,7 @@ fn no_text_and_texts_without_words_are_defined() {
 fn a_monstrous_text_is_read_as_far_as_the_limit() {
     let golden = golden("bert");
     let checkpoint = write_checkpoint(&golden, &["mean_tokens"]);
-    let encoder = super::super::open(checkpoint.path(), &Device::Cpu).unwrap();
+    let encoder = super::super::open(checkpoint.path(), &Device::cpu()).unwrap();
     let monster = "dress ".repeat(5_000_000);
     let ours = encoder.encode(&[&monster, &"裙".repeat(100_000)]).unwrap();
     let truncated = golden.texts.iter().position(|text| text.len() > 1000).unwrap();
@@ -232,7 +239,7 @@ fn names_and_formats_of_other_programs_are_read() {
         };
         let renamed = tensors(&golden.config).into_iter().map(|(name, t)| (rename(&name), t));
         save(&renamed.collect(), &path);
-        let encoder = super::super::open(checkpoint.path(), &Device::Cpu).unwrap();
+        let encoder = super::super::open(checkpoint.path(), &Device::cpu()).unwrap();
         assert_embeddings(&encode(&*encoder, &golden.texts), &golden.pooled["mean"], 1e-5, prefix);
     }
 }
@@ -257,7 +264,7 @@ fn old_layouts_with_the_transformer_in_a_folder_are_read() {
     config["architectures"] = json!(["BertModel"]);
     config.as_object_mut().unwrap().remove("model_type");
     write_json(&dir.join("0_BERT/config.json"), &config);
-    let encoder = super::super::open(dir, &Device::Cpu).unwrap();
+    let encoder = super::super::open(dir, &Device::cpu()).unwrap();
     assert_embeddings(&encode(&*encoder, &golden.texts), &golden.pooled["mean"], 1e-5, "0_BERT");
 }
 
@@ -265,7 +272,7 @@ fn old_layouts_with_the_transformer_in_a_folder_are_read() {
 fn the_fingerprint_names_the_function_and_not_its_place() {
     let golden = golden("bert");
     let fingerprint = |dir: &std::path::Path| {
-        super::super::open(dir, &Device::Cpu).unwrap().fingerprint().to_string()
+        super::super::open(dir, &Device::cpu()).unwrap().fingerprint().to_string()
     };
     let mean = write_checkpoint(&golden, &["mean_tokens"]);
     let again = write_checkpoint(&golden, &["mean_tokens"]);
@@ -311,7 +318,7 @@ fn real_checkpoints_equal_the_reference_on_odd_titles() {
         {
             assert_eq!(ours, theirs, "{name}: {text:?}");
         }
-        let encoder = super::super::open(&dir, &Device::Cpu).unwrap();
+        let encoder = super::super::open(&dir, &Device::cpu()).unwrap();
         assert_embeddings(&encode(&*encoder, &real.texts), &real.embeddings, 1e-5, name);
     }
 }

@@ -18,8 +18,8 @@ use std::io::{Write, stdout};
 use std::path::Path;
 use std::sync::Arc;
 
-use candle_core::Device;
 use lookalike::catalogue::{Catalogue, CatalogueOptions, Entry};
+use lookalike::encode::Device;
 use lookalike::encode::store::ModelStore;
 use lookalike::{Collection, Indexer, StoredItem};
 use lookalike_index::GraphOptions;
@@ -67,8 +67,8 @@ fn index(data: &Path, count: usize, collection: &str) -> Outcome {
     let models = ModelStore::default_location()?;
     let (image, text) = ("efficientnet-lite0", "all-minilm-l6-v2");
     let report = Indexer::new(collection)
-        .image_encoder(image, Arc::from(models.get(image)?.open_image(&Device::Cpu)?))
-        .text_encoder(text, Arc::from(models.get(text)?.open_text(&Device::Cpu)?))
+        .image_encoder(image, Arc::from(models.get(image)?.open_image(&Device::cpu())?))
+        .text_encoder(text, Arc::from(models.get(text)?.open_text(&Device::cpu())?))
         .graph(GraphOptions::default().from_rows(GRAPH_FROM_ROWS))
         .prune(true)
         .run(entries.filter(wanted))?;
