@@ -23,7 +23,7 @@ pub struct Args {
 
 pub fn run(args: &Args, common: &Common) -> Outcome {
     let bar = bar(common.quiet);
-    let done = Indexer::new(&args.collection).progress(|done| show(&bar, done)).compact();
+    let done = Indexer::new(&args.collection).progress(show(&bar)).compact();
     bar.finish_and_clear();
     let done = done?;
     let mut out = io::stdout().lock();

@@ -54,7 +54,7 @@ enum By {
 
 pub fn run(args: &Args, common: &Common) -> Outcome {
     let bar = bar(common.quiet);
-    let indexer = Indexer::new(&args.collection).progress(|done| show(&bar, done));
+    let indexer = Indexer::new(&args.collection).progress(show(&bar));
     let indexer = args.reading.tell(indexer);
     let report = match args.source.is_dir() {
         true => Ok(import_export(&args.source, indexer)),

@@ -192,7 +192,7 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
     }
     let bar = bar(common.quiet);
     count(&bar, args, options);
-    let report = indexer.progress(|done| show(&bar, done)).run(catalogue);
+    let report = indexer.progress(show(&bar)).run(catalogue);
     bar.finish_and_clear();
     let report = report?;
     print(&report, args, common, start.elapsed().as_secs_f64())?;

@@ -36,7 +36,7 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
         keys.extend(read);
     }
     let bar = bar(common.quiet);
-    let removal = Indexer::new(&args.collection).progress(|done| show(&bar, done)).remove(&keys);
+    let removal = Indexer::new(&args.collection).progress(show(&bar)).remove(&keys);
     bar.finish_and_clear();
     let removal = removal?;
     let mut out = io::stdout().lock();

@@ -117,6 +117,7 @@ impl<'a> Commit<'a> {
 
     fn put(&mut self, embedded: Embedded) -> Result<(), Error> {
         let Embedded { id, stored, old, rejection, now } = embedded;
+        self.report.progress.rows_embedded += u64::from(now.picture || now.text);
         self.report.progress.pictures_embedded += u64::from(now.picture);
         self.report.progress.texts_embedded += u64::from(now.text);
         if let Some(rejection) = rejection {

@@ -6,6 +6,7 @@
 
 mod clock;
 mod commit;
+mod embed;
 mod encoders;
 mod error;
 pub(crate) mod fields;
@@ -18,6 +19,7 @@ mod layout;
 mod manifest;
 mod pipeline;
 pub(crate) mod postings;
+mod prepare;
 mod readers;
 mod report;
 mod revision;

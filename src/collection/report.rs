@@ -10,6 +10,8 @@ use crate::encode::Modality;
 pub struct Progress {
     /// Rows of the catalogue that are done with.
     pub rows: u64,
+    /// Those of them of which something went through a network; of the rest, all was known.
+    pub rows_embedded: u64,
     /// Pictures that went through the network; the rest were known.
     pub pictures_embedded: u64,
     /// Texts that went through the network.

@@ -8,6 +8,7 @@ mod device;
 mod embedding;
 pub mod image;
 pub(crate) mod kernels;
+mod shares;
 pub mod store;
 pub mod text;
 mod weights;

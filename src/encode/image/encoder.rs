@@ -1,11 +1,11 @@
 //! What all networks that read pictures share: preparing, batching, and the vector at the end.
 
 use image::RgbImage;
-use rayon::prelude::*;
 
 use super::maps::{Arena, Maps};
 use super::preprocess::{Preprocessing, Resize};
 use crate::encode::device::in_parts_that_fit;
+use crate::encode::shares::{next_share, shared};
 use crate::encode::{
     Device, Embedding, Encoder, Error, Fingerprint, Identity, ImageEncoder, Pixels, Weights,
 };
@@ -93,12 +93,21 @@ impl PictureEncoder {
         self.network.forward(&pictures, &mut |_, _| ())?.planes()
     }
 
-    /// On the CPU each core takes a part of the batch, because a core for an operator's part waits more.
+    /// On the CPU each core takes parts of the batch, because a core for an operator's part waits more.
     fn by_cores(&self, batch: &[Pixels]) -> candle_core::Result<Vec<Vec<f32>>> {
-        let together = batch.len().div_ceil(rayon::current_num_threads()).clamp(1, TOGETHER);
-        let parts: candle_core::Result<Vec<_>> =
-            batch.par_chunks(together).map(|part| self.vectors(part)).collect();
-        Ok(parts?.into_iter().flatten().collect())
+        let threads = rayon::current_num_threads();
+        let (mut parts, mut left) = (Vec::new(), batch);
+        while !left.is_empty() {
+            // A batch that is one part for each core is cut evenly: its weights are read but once.
+            let share = match batch.len() <= threads * TOGETHER {
+                true => batch.len().div_ceil(threads),
+                false => next_share(left.len(), threads, TOGETHER / 2, TOGETHER),
+            };
+            let (part, rest) = left.split_at(share.min(left.len()));
+            parts.push(part);
+            left = rest;
+        }
+        Ok(shared(parts, |part| self.vectors(part))?.concat())
     }
 
     fn by_memory(&self, batch: &[Pixels]) -> candle_core::Result<Vec<Vec<f32>>> {

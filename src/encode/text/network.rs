@@ -6,6 +6,7 @@ use super::fused::Fused;
 use super::transformer::{Run, Transformer};
 use crate::encode::Device;
 use crate::encode::kernels::Isa;
+use crate::encode::shares::next_share;
 
 /// Tokens that go through a GPU at once (or one text, if it is longer) if its memory holds them: enough for
 /// the products to run at full speed.
@@ -32,11 +33,16 @@ impl Network {
         })
     }
 
-    /// The most tokens of a piece, where there are `tokens` in all and the longest text has `longest`.
-    pub fn piece(&self, tokens: usize, longest: usize) -> usize {
+    /// The most tokens of the next piece, where `left` are left of `tokens` in all and the longest text has
+    /// `longest`.
+    pub fn piece(&self, left: usize, tokens: usize, longest: usize) -> usize {
         match self {
             Network::Fused(_) => {
-                tokens.div_ceil(rayon::current_num_threads()).clamp(LEAST_TOKENS, CORE_TOKENS)
+                let threads = rayon::current_num_threads();
+                match tokens <= threads * CORE_TOKENS {
+                    true => tokens.div_ceil(threads).clamp(LEAST_TOKENS, CORE_TOKENS),
+                    false => next_share(left, threads, CORE_TOKENS / 2, CORE_TOKENS),
+                }
             }
             Network::Tensors(network, device) => {
                 device.together(network.shape.bytes_a_token(longest), GPU_TOKENS)

@@ -1,10 +1,10 @@
 //! The encoder: tokenizer, transformer, pooling and what follows it, in one.
 
+use std::cmp::Reverse;
 use std::path::Path;
 
 use candle_core::{Result as Computed, Tensor};
 use candle_nn::{Linear, Module};
-use rayon::prelude::*;
 
 use super::layout::{Dense, Layout, Tail, malformed};
 use super::network::Network;
@@ -13,6 +13,7 @@ use super::pooling::{Pooling, pool};
 use super::tokens::Tokens;
 use super::transformer::{Run, Transformer};
 use crate::encode::device::in_parts_that_fit;
+use crate::encode::shares::shared;
 use crate::encode::{
     Device, Embedding, Encoder, Error, Fingerprint, Identity, TextEncoder, Weights,
 };
@@ -88,14 +89,14 @@ impl SentenceBert {
     fn encode_some(&self, texts: &[&str]) -> Result<Vec<Embedding>, Error> {
         let tokenised = self.tokens.encode(texts)?;
         let mut order: Vec<usize> = (0..texts.len()).collect();
-        order.sort_by_key(|&text| tokenised[text].len());
-        let (tokens, longest) = (tokenised.iter().map(Vec::len), order.last());
-        let longest = longest.map_or(0, |&text| tokenised[text].len());
-        let most = self.network.piece(tokens.sum(), longest);
-        let pieces = pieces(&order, &tokenised, most);
+        // The longest first, which take the most time a token: the last piece is then soon done.
+        order.sort_by_key(|&text| Reverse(tokenised[text].len()));
+        let tokens = tokenised.iter().map(Vec::len).sum();
+        let longest = order.first().map_or(0, |&text| tokenised[text].len());
+        let pieces = pieces(&order, &tokenised, |left| self.network.piece(left, tokens, longest));
         let encode = |texts: &[usize]| self.encode_piece(texts, &tokenised);
         let rows: Vec<Vec<Vec<f32>>> = if self.network.is_per_core() {
-            pieces.into_par_iter().map(encode).collect::<Computed<_>>()?
+            shared(pieces, encode)?
         } else {
             let encode = |piece| in_parts_that_fit(piece, &encode);
             pieces.into_iter().map(encode).collect::<Computed<_>>()?
@@ -118,12 +119,17 @@ impl SentenceBert {
     }
 }
 
-/// Cuts a list of texts into pieces of at most so many tokens, or of one text that has more.
-fn pieces<'a>(texts: &'a [usize], tokenised: &[Vec<u32>], most: usize) -> Vec<&'a [usize]> {
+/// Cuts a list of texts into pieces of at most so many tokens as `most` says of those that are left, or of one
+/// text that has more.
+fn pieces<'a>(
+    texts: &'a [usize],
+    tokenised: &[Vec<u32>],
+    most: impl Fn(usize) -> usize,
+) -> Vec<&'a [usize]> {
     let mut pieces = Vec::new();
     let mut rest = texts;
     while !rest.is_empty() {
-        let mut room = most;
+        let mut room = most(rest.iter().map(|&text| tokenised[text].len()).sum());
         let fits = |&&text: &&usize| {
             let left = room.checked_sub(tokenised[text].len());
             room = left.unwrap_or(room);

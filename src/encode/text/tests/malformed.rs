@@ -6,6 +6,7 @@ use candle_core::{DType, Tensor};
 use serde_json::json;
 
 use super::{golden, save, tensors, write_broken_checkpoint, write_checkpoint, write_json};
+use crate::encode::Device;
 
 /// The error of opening the small BERT after something was done to it.
 fn refusal(spoil: impl Fn(&Path)) -> String {
