@@ -184,11 +184,15 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
         .note("columns", columns.roles());
     indexer = args.reading.tell(indexer);
     let device = common.device();
-    if let Some(model) = &chosen.image {
-        indexer = indexer.image_encoder(&model.name, Arc::from(model.open_image(&device)?));
+    let (image, text) = rayon::join(
+        || chosen.image.as_ref().map(|model| model.open_image(&device)).transpose(),
+        || chosen.text.as_ref().map(|model| model.open_text(&device)).transpose(),
+    );
+    if let (Some(model), Some(encoder)) = (&chosen.image, image?) {
+        indexer = indexer.image_encoder(&model.name, Arc::from(encoder));
     }
-    if let Some(model) = &chosen.text {
-        indexer = indexer.text_encoder(&model.name, Arc::from(model.open_text(&device)?));
+    if let (Some(model), Some(encoder)) = (&chosen.text, text?) {
+        indexer = indexer.text_encoder(&model.name, Arc::from(encoder));
     }
     let bar = bar(common.quiet);
     count(&bar, args, options);

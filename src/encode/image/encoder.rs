@@ -60,9 +60,10 @@ impl PictureEncoder {
         preprocessing: Preprocessing,
         device: &Device,
     ) -> Result<Self, Error> {
+        let (network, hash) = rayon::join(|| (known.load)(weights, device), || weights.sha256());
         let fingerprint = Fingerprint::of(&[
             known.name.as_bytes(),
-            &weights.sha256(),
+            &hash,
             preprocessing.to_string().as_bytes(),
             &(known.dimension as u64).to_le_bytes(),
         ]);
@@ -72,7 +73,7 @@ impl PictureEncoder {
                 dimension: known.dimension,
                 fingerprint,
             },
-            network: (known.load)(weights, device)?,
+            network: network?,
             preprocessing,
             device: device.clone(),
         })

@@ -11,6 +11,7 @@
 
 use candle_core::{Result, Tensor};
 use candle_nn::{LayerNorm, Linear};
+use rayon::prelude::*;
 
 use super::positions::{bucket, position_ids};
 use super::transformer::{Activation, Layer, Run, Shape, Transformer};
@@ -72,7 +73,7 @@ impl Fused {
             positions,
             norm: Norm::new(&norm)?,
             widening: widening.as_ref().map(panels).transpose()?,
-            layers: layers.into_iter().map(FusedLayer::new).collect::<Result<_>>()?,
+            layers: layers.into_par_iter().map(FusedLayer::new).collect::<Result<_>>()?,
             distance_bias: distance_bias.map(|table| values(&table)).transpose()?,
         })
     }

@@ -42,14 +42,17 @@ impl SentenceBert {
             .map_err(|error| malformed(&dir.join("config.json"), error.to_string()))?;
         let (tokens, tokenizer) = Tokens::open(&dir, recipe.max_tokens, recipe.lowercase)?;
         let weights = open_weights(&dir)?;
-        let mut hashes = weights.sha256().to_vec();
         let name = recipe.shape.family.name();
         let mut dimension = recipe.shape.hidden * recipe.pooling.len();
         let parameters =
             Parameters::find(&weights, device.tensors(), "embeddings.word_embeddings.weight")?;
         let (vocabulary, longest) = (tokens.vocabulary()?, recipe.max_tokens);
-        let network = Transformer::load(&parameters, recipe.shape, vocabulary, longest)?;
-        let network = Network::new(network, device)?;
+        let load = || -> Result<_, Error> {
+            let network = Transformer::load(&parameters, recipe.shape, vocabulary, longest)?;
+            Ok(Network::new(network, device)?)
+        };
+        let (network, hash) = rayon::join(load, || weights.sha256());
+        let (network, mut hashes) = (network?, hash.to_vec());
         let mut tail = Vec::with_capacity(recipe.tail.len());
         for module in recipe.tail {
             tail.push(match module {

@@ -10,6 +10,7 @@
 
 use candle_core::{D, Result, Tensor};
 use candle_nn::{LayerNorm, Linear, Module, ops};
+use rayon::prelude::*;
 use serde::Serialize;
 
 use super::parameters::Parameters;
@@ -173,6 +174,7 @@ impl Transformer {
             norm: embeddings.norm("LayerNorm", width, shape.epsilon)?,
             widening,
             layers: (0..shape.distinct())
+                .into_par_iter()
                 .map(|layer| Layer::load(&encoder.at(&place(layer)), &shape))
                 .collect::<std::result::Result<_, _>>()?,
             order: shape.order(),
