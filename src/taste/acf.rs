@@ -25,7 +25,7 @@ use super::features::Features;
 use super::history::History;
 use super::material::Material;
 use super::model::{Learned, Model, Plan, State, halves, whole};
-use super::net::{Activation, Adam, AdamSettings, log_sigmoid};
+use super::net::{Activation, Adam, AdamSettings, backward, log_sigmoid};
 use super::parameters::Parameters;
 use super::profile::Batch;
 use super::recipe::map;
@@ -198,7 +198,7 @@ impl Acf {
         let g = Var::from_tensor(&Self::rows(&self.users, latent, &people)?)?;
         let items = Var::from_tensor(&Self::rows(&self.items, 2 * latent, &batch.items)?)?;
         let loss = self.loss(&g, &items, batch)?;
-        let mut gradients = loss.backward()?;
+        let mut gradients = backward(&loss)?;
         let lambda = self.settings.lambda / triples.len() as f32;
         for (var, table, rows) in
             [(&g, &mut self.users, &people), (&items, &mut self.items, &batch.items)]

@@ -24,7 +24,7 @@ use super::features::{Features, centre};
 use super::history::History;
 use super::material::Material;
 use super::model::{Array, Insight, Learned, Liked, Looks, Model, Plan, State, halves, whole};
-use super::net::{Activation, Adam, AdamSettings, Decay, log_sigmoid};
+use super::net::{Activation, Adam, AdamSettings, Decay, backward, log_sigmoid};
 use super::parameters::Parameters;
 use super::profile::{Batch, largest};
 use super::recipe::map;
@@ -190,7 +190,7 @@ impl CuratorNet {
 
     fn step(&mut self, batch: &Batch) -> Computed<f64> {
         let loss = self.network.loss(&scaled(&self.features, &batch.items)?, batch)?;
-        self.adam.step(&mut loss.backward()?)?;
+        self.adam.step(&mut backward(&loss)?)?;
         Ok(loss.to_scalar::<f32>()?.into())
     }
 }

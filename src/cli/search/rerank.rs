@@ -2,13 +2,16 @@
 
 use std::error::Error;
 
-use lookalike::taste::rating::reranker;
-use lookalike::taste::{Reranker, Reranking, Visitor};
+use lookalike::taste::{Reranking, rerankers};
 use lookalike::{Collection, Hits, Query};
+use serde_json::{Value, json};
 
 use crate::cli::recommend::VisitorArgs;
-use crate::cli::taste_categories::{names, witnesses};
+use crate::cli::taste_categories::{names, witnesses, witnesses_json};
 use crate::cli::{Common, remark};
+
+/// So many of a liked picture's votes are in a receipt.
+const VOTES: usize = 5;
 
 /// Whose taste, and by which models.
 #[derive(clap::Args)]
@@ -16,7 +19,8 @@ use crate::cli::{Common, remark};
 pub struct Taste {
     #[command(flatten)]
     visitor: VisitorArgs,
-    /// A model that `lookalike train` trained; of several, each counts for its weight, 1 unless said otherwise
+    /// A model that `lookalike train` trained, `blend` among them; of several, each counts for its weight, 1 unless said
+    /// otherwise
     #[arg(long, value_name = "MODEL[:WEIGHT]", env = "LOOKALIKE_RERANK", value_delimiter = ',', value_parser = weighed)]
     rerank: Vec<(String, f32)>,
     /// How much the models count beside the search: from 0, not at all, to 1, alone
@@ -47,26 +51,34 @@ impl Taste {
         }
     }
 
-    /// Answers a query in the order of the visitor's taste.
+    /// Answers a query in the order of the visitor's taste; beside the hits, for their receipts, what each liked picture
+    /// counted for and which categories it voted for.
     pub fn search(
         &self,
         collection: &Collection,
         query: &Query,
         common: &Common,
-    ) -> Result<Hits, Box<dyn Error>> {
+    ) -> Result<(Hits, Vec<Value>), Box<dyn Error>> {
         let visitor = self.visitor.visitor(collection)?;
-        let models = self
-            .rerank
-            .iter()
-            .map(|(name, weight)| Ok((reranker(collection, name)?, *weight)))
-            .collect::<Result<Vec<_>, lookalike::taste::Error>>()?;
+        let mut models = Vec::new();
+        for (name, weight) in &self.rerank {
+            models.extend(rerankers(collection, name, *weight)?);
+        }
         let mut reranking = Reranking::new().blend(self.blend).candidates(self.candidates);
         for (model, weight) in &models {
             reranking = reranking.by(&**model, *weight);
         }
         let reranked = reranking.search(collection, query, &visitor)?;
-        if !common.quiet {
-            self.told(collection, &visitor, &models)?;
+        let names = names(collection, &visitor)?;
+        let mut liked = Vec::new();
+        for (model, testimony) in &reranked.testimonies {
+            if !common.quiet {
+                witnesses(&names, testimony);
+            }
+            for mut told in witnesses_json(&names, testimony, VOTES) {
+                told["model"] = json!(model);
+                liked.push(told);
+            }
         }
         if !common.quiet && !reranked.strangers.is_empty() {
             let so = match reranked.personal {
@@ -75,21 +87,6 @@ impl Taste {
             };
             remark!("this visitor is not known to {}: {so}", reranked.strangers.join(", "));
         }
-        Ok(reranked.hits)
-    }
-
-    /// Remarks what the visitor's pictures said to the models that have words for it.
-    fn told(
-        &self,
-        collection: &Collection,
-        visitor: &Visitor,
-        models: &[(Box<dyn Reranker + '_>, f32)],
-    ) -> Result<(), Box<dyn Error>> {
-        for (model, _) in models {
-            if let Some(testimony) = model.testimony(visitor)? {
-                witnesses(&names(collection, visitor)?, &testimony);
-            }
-        }
-        Ok(())
+        Ok((reranked.hits, liked))
     }
 }

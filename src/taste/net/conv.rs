@@ -17,13 +17,15 @@ use super::unfold::Unfold;
 use super::values::{elements, stored, sum, tensor, with};
 use crate::encode::image::{Geometry, Padding};
 
-/// Whether sums below zero count as zero.
+/// What becomes of sums below zero, and of large ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activation {
     /// They stay as they are.
     None,
-    /// They count as zero.
+    /// Below zero they count as zero.
     Relu,
+    /// And beyond six as six.
+    Relu6,
 }
 
 impl Activation {
@@ -35,20 +37,33 @@ impl Activation {
                 let sum = *value + bias;
                 *value = if sum < 0.0 { 0.0 } else { sum };
             }),
+            Activation::Relu6 => values.iter_mut().for_each(|value| {
+                let sum = *value + bias;
+                *value = if sum < 0.0 {
+                    0.0
+                } else if sum > 6.0 {
+                    6.0
+                } else {
+                    sum
+                };
+            }),
         }
     }
 
     /// The gradient before the activation.
     pub(super) fn gradient(self, y: &[f32], dy: &[f32]) -> Vec<f32> {
         let mut gradient = dy.to_vec();
-        if self == Activation::Relu {
-            let parts = gradient.par_chunks_mut(1 << 16).zip(y.par_chunks(1 << 16));
-            parts.for_each(|(gradient, y)| {
-                for (gradient, y) in gradient.iter_mut().zip(y) {
-                    *gradient = if *y > 0.0 { *gradient } else { 0.0 };
-                }
-            });
-        }
+        let most = match self {
+            Activation::None => return gradient,
+            Activation::Relu => f32::INFINITY,
+            Activation::Relu6 => 6.0,
+        };
+        let parts = gradient.par_chunks_mut(1 << 16).zip(y.par_chunks(1 << 16));
+        parts.for_each(|(gradient, y)| {
+            for (gradient, y) in gradient.iter_mut().zip(y) {
+                *gradient = if *y > 0.0 && *y < most { *gradient } else { 0.0 };
+            }
+        });
         gradient
     }
 }
@@ -81,7 +96,7 @@ pub fn conv_transpose2d(
 }
 
 /// The sums over all pictures and places of each channel.
-fn bias_gradient(dy: &[f32], channels: usize, size: usize) -> Vec<f32> {
+pub(super) fn bias_gradient(dy: &[f32], channels: usize, size: usize) -> Vec<f32> {
     let mut gradient = vec![0f64; channels];
     for picture in dy.chunks_exact(channels * size) {
         for (gradient, plane) in gradient.iter_mut().zip(picture.chunks_exact(size)) {

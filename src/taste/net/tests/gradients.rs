@@ -111,6 +111,36 @@ fn convolution() {
 }
 
 #[test]
+fn depthwise_convolution() {
+    for (kernel, stride, padding) in GEOMETRIES {
+        let geometry = Geometry { kernel, stride, padding };
+        let what = format!("depthwise {geometry:?}");
+        let shapes: [&[usize]; 3] = [&[3, 2, 13, 10], &[2, 1, kernel, kernel], &[2]];
+        check_on_pictures(&what, &shapes, 0.5, |x, t| {
+            depthwise2d(x, &t[0], &t[1], geometry, Activation::None)
+        });
+        check_relu(&shapes, |t, relu| depthwise2d(&t[0], &t[1], &t[2], geometry, relu));
+    }
+}
+
+/// By itself it is what it is in one with the sums; beyond its bounds nothing passes.
+#[test]
+fn activations_by_themselves() {
+    let x = Var::new(&[-1f32, 0.5, 5.0, 7.0], &Device::Cpu).unwrap();
+    let y = activate(&x, Activation::Relu6).unwrap();
+    assert_eq!(floats(&y), [0.0, 0.5, 5.0, 6.0]);
+    let gradients = y.sum_all().unwrap().backward().unwrap();
+    assert_eq!(floats(gradients.get(&x).unwrap()), [0.0, 1.0, 1.0, 0.0]);
+    let shapes: [&[usize]; 3] = [&[2, 2, 6, 6], &[2, 1, 3, 3], &[2]];
+    let [x, w, b] = [0, 1, 2].map(|n: usize| (noise(shapes[n], "six") * 9.0).unwrap());
+    let geometry = Geometry { kernel: 3, stride: 2, padding: Padding::Same };
+    let both = [Activation::Relu6, Activation::None].map(|then| {
+        activate(&depthwise2d(&x, &w, &b, geometry, then).unwrap(), Activation::Relu6).unwrap()
+    });
+    assert_eq!(floats(&both[0]), floats(&both[1]));
+}
+
+#[test]
 fn transposed_convolution() {
     for (kernel, stride, zeros, beyond) in
         [(3, 1, 0, 0), (3, 1, 1, 0), (4, 3, 0, 0), (3, 2, 1, 1), (5, 3, 2, 2)]
