@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use lookalike::taste::{Reranking, rerankers};
+use lookalike::taste::{self, Reranked, Reranking, Visitor, Weighed, rerankers};
 use lookalike::{Collection, Hits, Query};
 use serde_json::{Value, json};
 
@@ -41,44 +41,54 @@ fn weighed(text: &str) -> Result<(String, f32), String> {
 }
 
 impl Taste {
-    /// Whether hits are to be put into somebody's order.
-    pub fn is_asked(&self) -> Result<bool, Box<dyn Error>> {
+    /// Whether hits are to be put into somebody's order. Queries in a file name their visitors themselves.
+    pub fn is_asked(&self, many: bool) -> Result<bool, Box<dyn Error>> {
         match (self.visitor.is_nobody(), self.rerank.is_empty()) {
             (true, true) => Ok(false),
             (false, false) => Ok(true),
             (false, true) => Err("say by which model: --rerank MODEL".into()),
+            (true, false) if many => Ok(true),
             (true, false) => Err("say for whom: --user USER, or --liked KEY".into()),
         }
     }
 
-    /// Answers a query in the order of the visitor's taste; beside the hits, for their receipts, what each liked picture
-    /// counted for and which categories it voted for.
-    pub fn search(
-        &self,
-        collection: &Collection,
-        query: &Query,
-        common: &Common,
-    ) -> Result<(Hits, Vec<Value>), Box<dyn Error>> {
-        let visitor = self.visitor.visitor(collection)?;
+    /// The models, opened.
+    pub fn order<'a>(&self, collection: &'a Collection) -> Result<Order<'a>, taste::Error> {
         let mut models = Vec::new();
         for (name, weight) in &self.rerank {
             models.extend(rerankers(collection, name, *weight)?);
         }
-        let mut reranking = Reranking::new().blend(self.blend).candidates(self.candidates);
-        for (model, weight) in &models {
-            reranking = reranking.by(&**model, *weight);
-        }
-        let reranked = reranking.search(collection, query, &visitor)?;
-        let names = names(collection, &visitor)?;
-        let mut liked = Vec::new();
-        for (model, testimony) in &reranked.testimonies {
-            if !common.quiet {
-                witnesses(&names, testimony);
-            }
-            for mut told in witnesses_json(&names, testimony, VOTES) {
-                told["model"] = json!(model);
-                liked.push(told);
-            }
+        let (blend, candidates) = (self.blend, self.candidates);
+        let visitor = self.visitor.visitor(collection)?;
+        Ok(Order { collection, models, blend, candidates, visitor })
+    }
+}
+
+/// Models that are open, and the visitor whose order is asked for.
+pub struct Order<'a> {
+    pub collection: &'a Collection,
+    models: Vec<Weighed<'a>>,
+    blend: f32,
+    candidates: usize,
+    pub visitor: Visitor,
+}
+
+impl Order<'_> {
+    pub fn reranking(&self) -> Reranking<'_> {
+        let start = Reranking::new().blend(self.blend).candidates(self.candidates);
+        self.models.iter().fold(start, |order, (model, weight)| order.by(&**model, *weight))
+    }
+
+    /// Answers a query, and remarks what the models made of the visitor; beside the hits, what the liked pictures said.
+    pub fn search(
+        &self,
+        query: &Query,
+        common: &Common,
+    ) -> Result<(Hits, Vec<Value>), Box<dyn Error>> {
+        let reranked = self.reranking().search(self.collection, query, &self.visitor)?;
+        let names = names(self.collection, &self.visitor)?;
+        if !common.quiet {
+            reranked.testimonies.iter().for_each(|(_, testimony)| witnesses(&names, testimony));
         }
         if !common.quiet && !reranked.strangers.is_empty() {
             let so = match reranked.personal {
@@ -87,6 +97,19 @@ impl Taste {
             };
             remark!("this visitor is not known to {}: {so}", reranked.strangers.join(", "));
         }
+        let liked = liked(&names, &reranked);
         Ok((reranked.hits, liked))
     }
+}
+
+/// For receipts: what each liked picture counted for in each model that has words for it, and which categories it voted for.
+pub fn liked(names: &[String], reranked: &Reranked) -> Vec<Value> {
+    let mut all = Vec::new();
+    for (model, testimony) in &reranked.testimonies {
+        for mut told in witnesses_json(names, testimony, VOTES) {
+            told["model"] = json!(model);
+            all.push(told);
+        }
+    }
+    all
 }
