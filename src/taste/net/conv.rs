@@ -11,62 +11,12 @@
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
+use super::activation::Activation;
 use super::gradients::told;
 use super::sums::{forward, input_gradient, weight_gradient};
 use super::unfold::Unfold;
 use super::values::{elements, stored, sum, tensor, with};
 use crate::encode::image::{Geometry, Padding};
-
-/// What becomes of sums below zero, and of large ones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Activation {
-    /// They stay as they are.
-    None,
-    /// Below zero they count as zero.
-    Relu,
-    /// And beyond six as six.
-    Relu6,
-}
-
-impl Activation {
-    pub(super) fn apply(self, values: &mut [f32], bias: f32) {
-        match self {
-            Activation::None => values.iter_mut().for_each(|value| *value += bias),
-            // Written so that what is not a number stays so.
-            Activation::Relu => values.iter_mut().for_each(|value| {
-                let sum = *value + bias;
-                *value = if sum < 0.0 { 0.0 } else { sum };
-            }),
-            Activation::Relu6 => values.iter_mut().for_each(|value| {
-                let sum = *value + bias;
-                *value = if sum < 0.0 {
-                    0.0
-                } else if sum > 6.0 {
-                    6.0
-                } else {
-                    sum
-                };
-            }),
-        }
-    }
-
-    /// The gradient before the activation.
-    pub(super) fn gradient(self, y: &[f32], dy: &[f32]) -> Vec<f32> {
-        let mut gradient = dy.to_vec();
-        let most = match self {
-            Activation::None => return gradient,
-            Activation::Relu => f32::INFINITY,
-            Activation::Relu6 => 6.0,
-        };
-        let parts = gradient.par_chunks_mut(1 << 16).zip(y.par_chunks(1 << 16));
-        parts.for_each(|(gradient, y)| {
-            for (gradient, y) in gradient.iter_mut().zip(y) {
-                *gradient = if *y > 0.0 && *y < most { *gradient } else { 0.0 };
-            }
-        });
-        gradient
-    }
-}
 
 /// `y = activation(W * x + b)`, with `W` of (outputs, inputs, k, k).
 pub fn conv2d(

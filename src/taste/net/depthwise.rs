@@ -10,7 +10,8 @@
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
-use super::conv::{Activation, bias_gradient};
+use super::activation::Activation;
+use super::conv::bias_gradient;
 use super::gradients::told;
 use super::values::{elements, stored, sum_of, tensor, with};
 use crate::encode::image::Geometry;

@@ -11,9 +11,10 @@
 
 use candle_core::{DType, Device, Result, Tensor, Var, bail};
 
+use super::activation::Activation;
 use super::activation::activate;
 use super::batch_norm::{Statistics, batch_norm};
-use super::conv::{Activation, conv2d};
+use super::conv::conv2d;
 use super::depthwise::depthwise2d;
 use super::values::{tensor, with};
 use crate::encode::image::mobilenet_v1::{EPSILON, STAGES};

@@ -37,13 +37,13 @@ mod tests;
 mod unfold;
 pub(super) mod values;
 
-pub use activation::activate;
+pub use activation::{Activation, activate};
 pub use adam::{Adam, AdamSettings, Decay};
 pub use alexnet::alexnet;
 pub use autoencoder::Autoencoder;
 pub use batch_norm::{Statistics, batch_norm};
 pub use cnn_f::cnn_f;
-pub use conv::{Activation, conv_transpose2d, conv2d};
+pub use conv::{conv_transpose2d, conv2d};
 pub use dense::dense;
 pub use depthwise::depthwise2d;
 pub use dropout::dropout;
