@@ -6,7 +6,8 @@
 //! - some are bought for it: each carries the signs of the room and of the season, and shows a thing of the season,
 //!   which with the room makes three categories. These categories are the shopper's. Around the thing, as in any shop's
 //!   photographs, there are others: of the other season, and none of them is bought;
-//! - some are gifts for others' rooms: the sign of another room, of either season, and things that say nothing;
+//! - some are gifts for others' rooms: the sign of another room, the sign of either season, and things in the same way,
+//!   which say nothing;
 //! - some are wrapping: a mark that all wrapping has, and a printed thing that says nothing.
 //!
 //! Averaging sees all things alike. One attention block can learn to pass over wrapping, for its mark is
@@ -27,8 +28,10 @@ const ROOMS: usize = 4;
 const THINGS: usize = 24;
 /// Things are of one season or of the other, in turn.
 const SEASONS: usize = 2;
-/// How many things of the other season stand around one that is bought, and around a gift.
-const AROUND: (usize, usize) = (5, 1);
+/// How many things of the other season stand around one.
+const AROUND: usize = 5;
+/// How much stronger a room's sign shows than a thing.
+const LOUD: f32 = 2.0;
 /// In how many places of a feature a thing shows.
 const PLACES: usize = 4;
 /// Of a thing in a room, its categories are these places further on the room's list.
@@ -58,18 +61,15 @@ impl Planted {
             let mut pictures = vec![vec![&look.rooms[room]]];
             for _ in 0..bought {
                 let thing = of_season(season, &mut rng);
-                let mut parts = vec![&look.signs[room], &look.seasons[season], &look.things[thing]];
-                let around = (0..AROUND.0).map(|_| of_season(1 - season, &mut rng));
-                parts.extend(around.map(|thing| &look.things[thing]));
-                pictures.push(parts);
+                pictures.push(look.shown(room, season, thing, &mut rng));
                 let categories = STEPS.map(|step| room * THINGS + (thing + step) % THINGS);
                 labels.extend(categories.map(|category| (shopper as u32, category as u32)));
             }
             for _ in 0..gifts {
                 let other = (room + 1 + rng.below(ROOMS - 1)) % ROOMS;
-                let mut parts = vec![&look.signs[other], &look.seasons[rng.below(SEASONS)]];
-                parts.extend((0..=AROUND.1).map(|_| &look.things[rng.below(THINGS)]));
-                pictures.push(parts);
+                let season = rng.below(SEASONS);
+                let thing = of_season(season, &mut rng);
+                pictures.push(look.shown(other, season, thing, &mut rng));
             }
             for _ in 0..wrapping {
                 pictures.push(vec![&look.wrapping, &look.things[rng.below(THINGS)]]);
@@ -118,14 +118,25 @@ impl Look {
             let mut rng = Rng::new(seed, name, number as u64);
             unit((0..dimension).map(|_| rng.normal() as f32).collect())
         };
-        let some = |name: &str, count: usize| (0..count).map(|n| direction(name, n)).collect();
+        let some = |name: &str, count: usize| -> Vec<Vec<f32>> {
+            (0..count).map(|n| direction(name, n)).collect()
+        };
+        let loud = |sign: Vec<f32>| sign.into_iter().map(|x| LOUD * x).collect();
         Look {
             rooms: some("room", ROOMS),
-            signs: some("sign", ROOMS),
+            signs: some("sign", ROOMS).into_iter().map(loud).collect(),
             seasons: some("season", SEASONS),
             things: (0..THINGS).map(|thing| places(thing, dimension, seed)).collect(),
             wrapping: direction("wrapping", 0),
         }
+    }
+
+    /// What is in the picture of a thing: the signs of its room and its season, and what stands around it.
+    fn shown(&self, room: usize, season: usize, thing: usize, rng: &mut Rng) -> Vec<&Vec<f32>> {
+        let mut parts = vec![&self.signs[room], &self.seasons[season], &self.things[thing]];
+        let around = (0..AROUND).map(|_| of_season(1 - season, rng));
+        parts.extend(around.map(|thing| &self.things[thing]));
+        parts
     }
 
     /// Directions in one picture, and some noise.
