@@ -92,7 +92,13 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
         .map(|&name| Recipe::new(name, set.get(name).map_or(&[], Vec::as_slice)))
         .collect::<Result<Vec<_>, _>>()?;
     let interactions = args.dividing.interactions(&collection)?;
-    let material = Material::of(&collection, &interactions).with_models(common.models()?);
+    let tell = |progress: &str| {
+        if !common.quiet {
+            remark!("{progress}");
+        }
+    };
+    let material =
+        Material::of(&collection, &interactions).with_models(common.models()?).telling(&tell);
     if args.categories {
         let judging = Judging {
             collection: &args.collection,

@@ -13,7 +13,8 @@ use lookalike::{Aspect, Collection, Filter, Hits, Modality, Query};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::search::Order;
+use super::search::{Order, liked};
+use super::taste_categories::names;
 use super::words::Words;
 use super::{Common, NOTHING, Outcome, SKIPPED, remark};
 
@@ -201,10 +202,11 @@ fn query(line: Line, base: &Query) -> Result<Query, String> {
     Ok(if line.exact { query.exact() } else { query })
 }
 
-/// What was found, and the models that do not know whom it is for.
+/// What was found, the models that do not know whom it is for, and what liked pictures said to those that do.
 struct Answer {
     hits: Hits,
     strangers: Vec<String>,
+    liked: Vec<Value>,
 }
 
 type Answered = (Value, Result<Answer, String>);
@@ -230,17 +232,20 @@ fn answers(
 
 fn personal(order: &Order, asked: &[(Query, Visitor)]) -> Vec<Result<Answer, String>> {
     let found = order.reranking().search_all(order.collection, asked).into_iter();
-    let answer = |found: Result<Reranked, _>| match found {
-        Ok(Reranked { hits, strangers, .. }) => Ok(Answer { hits, strangers }),
-        Err(error) => Err(super::explained(&error)),
+    let answer = |(found, (_, visitor)): (Result<Reranked, _>, &(Query, Visitor))| {
+        let reranked = found.map_err(|error| super::explained(&error))?;
+        let named = names(order.collection, visitor).map_err(|error| error.to_string())?;
+        let liked = liked(&named, &reranked);
+        let Reranked { hits, strangers, .. } = reranked;
+        Ok(Answer { hits, strangers, liked })
     };
-    found.map(answer).collect()
+    found.zip(asked).map(answer).collect()
 }
 
 fn plain(collection: &Collection, asked: Vec<(Query, Visitor)>) -> Vec<Result<Answer, String>> {
     let queries: Vec<Query> = asked.into_iter().map(|(query, _)| query).collect();
     let answer = |found: Result<Hits, _>| match found {
-        Ok(hits) => Ok(Answer { hits, strangers: Vec::new() }),
+        Ok(hits) => Ok(Answer { hits, strangers: Vec::new(), liked: Vec::new() }),
         Err(error) => Err(super::explained(&error)),
     };
     collection.search_all(&queries).into_iter().map(answer).collect()
@@ -249,7 +254,7 @@ fn plain(collection: &Collection, asked: Vec<(Query, Visitor)>) -> Vec<Result<An
 fn print(id: &Value, answer: &Result<Answer, String>, words: &Words) -> Result<(), Box<dyn Error>> {
     let line = match answer {
         Err(error) => json!({"id": id, "error": error}),
-        Ok(Answer { hits, strangers }) => {
+        Ok(Answer { hits, strangers, liked }) => {
             let shown = hits.hits.iter().zip(1..).map(|(hit, rank)| {
                 let mut shown = json!({
                     "rank": rank,
@@ -265,6 +270,9 @@ fn print(id: &Value, answer: &Result<Answer, String>, words: &Words) -> Result<(
             });
             let shown: Vec<Value> = shown.collect();
             let mut line = json!({"id": id, "hits": shown, "exact": hits.exact});
+            if !liked.is_empty() {
+                line["liked"] = json!(liked);
+            }
             if !strangers.is_empty() {
                 line["unknown_to"] = json!(strangers);
             }

@@ -13,7 +13,7 @@ use std::time::Instant;
 use lookalike::search::How;
 use lookalike::taste::by_model;
 use lookalike::{Aspect, Collection, Fusion, Hit, Hits, Query};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::table::{Heading, Table};
 use super::terms::{Terms, Weighing};
@@ -21,8 +21,8 @@ use super::words::Words;
 use super::{Common, NOTHING, Outcome, queries, remark, sheet};
 use narrow::Narrowing;
 pub use narrow::counts;
-pub use rerank::Order;
 use rerank::Taste;
+pub use rerank::{Order, liked};
 
 const THOROUGH: &str = "How thoroughly";
 
@@ -85,8 +85,11 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
     }
     let start = Instant::now();
     let has_terms = query.terms().next().is_some();
+    let mut liked = Vec::new();
     let answers: Vec<Answer> = if personal {
-        vec![(None, args.taste.order(&collection)?.search(&query, common)?)]
+        let (hits, told) = args.taste.order(&collection)?.search(&query, common)?;
+        liked = told;
+        vec![(None, hits)]
     } else if args.weighing.side_by_side() && has_terms {
         let rankings = collection.rankings(&query)?.into_iter();
         rankings.map(|ranking| (Some(ranking.aspect), ranking.answer)).collect()
@@ -100,7 +103,8 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
     for (aspect, hits) in &answers {
         if common.json {
             for (place, hit) in hits.hits.iter().enumerate() {
-                writeln!(out, "{}", json_line(hits.offset + place + 1, hit, hits, *aspect)?)?;
+                let rank = hits.offset + place + 1;
+                writeln!(out, "{}", json_line(rank, hit, hits, *aspect, &liked)?)?;
             }
             narrow::print_counts_json(&hits.facets, *aspect, &mut out)?;
             continue;
@@ -218,6 +222,7 @@ fn json_line(
     hit: &Hit,
     hits: &Hits,
     aspect: Option<Aspect>,
+    liked: &[Value],
 ) -> serde_json::Result<String> {
     let mut line = json!({
         "rank": place,
@@ -234,6 +239,9 @@ fn json_line(
     }
     if !hit.receipt.taste.is_empty() {
         line["taste"] = json!(hit.receipt.taste);
+    }
+    if !liked.is_empty() {
+        line["liked"] = json!(liked);
     }
     if let Some(aspect) = aspect {
         line["by"] = json!(aspect);

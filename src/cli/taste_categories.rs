@@ -8,8 +8,8 @@ use lookalike::Collection;
 use lookalike::taste::aggregation::{
     AggregationSettings, Curve, Place, Studied, Variant, curves, study,
 };
-use lookalike::taste::{Interactions, Material, Reranker, Served, Testimony, Visitor};
-use serde_json::json;
+use lookalike::taste::{Interactions, Material, Reranker, Served, Testimony, Visitor, Witness};
+use serde_json::{Value, json};
 
 use super::recommend::VisitorArgs;
 use super::table::{Heading, Table};
@@ -62,14 +62,7 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
     let mut out = io::stdout().lock();
     let named = names(&collection, &visitor)?;
     if common.json {
-        let liked = named.iter().zip(&testimony.liked).map(|(name, witness)| {
-            json!({
-                "liked": name,
-                "attention": witness.as_ref().map(|witness| witness.attention),
-                "categories": witness.as_ref().map(|witness| &witness.categories),
-            })
-        });
-        let liked: Vec<_> = liked.collect();
+        let liked = witnesses_json(&named, &testimony, usize::MAX);
         for (place, (category, probability)) in
             testimony.categories.iter().take(args.top).enumerate()
         {
@@ -107,6 +100,22 @@ pub fn names(
     }
     names.extend(visitor.pictures.iter().map(|picture| picture.name.clone()));
     Ok(names)
+}
+
+/// What each liked picture counted for, and its first `most` votes; nothing of one without a picture.
+pub fn witnesses_json(names: &[String], testimony: &Testimony, most: usize) -> Vec<Value> {
+    let told = |(name, witness): (&String, &Option<Witness>)| {
+        let witness = witness.as_ref();
+        let votes = |witness: &Witness| -> Vec<(String, f32)> {
+            witness.categories.iter().take(most).cloned().collect()
+        };
+        json!({
+            "liked": name,
+            "attention": witness.map(|witness| witness.attention),
+            "categories": witness.map(votes),
+        })
+    };
+    names.iter().zip(&testimony.liked).map(told).collect()
 }
 
 /// Remarks what each liked picture counted for and what it voted for.

@@ -9,8 +9,8 @@ use clap::builder::FalseyValueParser;
 use lookalike::Collection;
 use lookalike::taste::rating::{RatingSettings, RatingTraining};
 use lookalike::taste::{
-    Blend, Course, EpochReport, Keep, Material, Paused, Recipe, Split, Training, blend, finish,
-    plot,
+    Blend, Course, EpochReport, History, Interactions, Keep, Material, Paused, Recipe, Split,
+    Training, Trial, blend, finish, plot,
 };
 use serde_json::json;
 
@@ -33,7 +33,9 @@ pub struct Args {
     /// The collection
     collection: PathBuf,
     /// The model: bpr-mf, vbpr, dvbpr, dvbpr-alexnet, dvbpr-cae (over an autoencoder that learns the shop's pictures
-    /// first), dvbpr-ENCODER (over any image encoder, such as dvbpr-resnet50)
+    /// first), dvbpr-ENCODER (over any image encoder, such as dvbpr-resnet50), acf, curatornet, aggregation-average,
+    /// aggregation-1, aggregation-2, aggregation-gated (sets of pictures, for visitors without an account), rating (stars),
+    /// blend (of several)
     #[arg(long, value_name = "MODEL", default_value = "vbpr", env = "LOOKALIKE_MODEL")]
     model: String,
     /// With `--model blend`: the models whose weights are to be learned
@@ -77,6 +79,33 @@ impl Args {
         let Args { epochs, patience, seed, .. } = *self;
         Training { epochs, patience, seed, ..Training::default() }
     }
+
+    /// What the model that is kept has learned from.
+    fn learned_from(&self, split: &Split) -> History {
+        match self.no_refit {
+            true => split.train.clone(),
+            false => split.train.with(&split.validation),
+        }
+    }
+}
+
+/// Keeps what a trial came to in the collection.
+fn keep(
+    recipe: &Recipe,
+    trial: &Trial,
+    history: &History,
+    interactions: &Interactions,
+    collection: &Collection,
+) -> Result<PathBuf, lookalike::taste::Error> {
+    let keep = Keep {
+        name: recipe.name(),
+        settings: recipe.settings(),
+        epochs: &trial.course.epochs,
+        best: &trial.best,
+        interactions,
+        history,
+    };
+    keep.write(collection)
 }
 
 pub fn run(args: &Args, common: &Common) -> Outcome {
@@ -100,7 +129,13 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
     let collection = Collection::open(&args.collection)?;
     let interactions = args.dividing.interactions(&collection)?;
     let split = Split::new(&interactions, args.dividing.rule(), args.seed).for_serving();
-    let material = Material::of(&collection, &interactions).with_models(common.models()?);
+    let tell = |progress: &str| {
+        if !common.quiet {
+            remark!("{progress}");
+        }
+    };
+    let material =
+        Material::of(&collection, &interactions).with_models(common.models()?).telling(&tell);
     let training = args.training();
     if !common.quiet {
         remark!(
@@ -130,19 +165,8 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
     })?;
     drop(model);
     let trial = finish(&recipe, &split, &material, &training, !args.no_refit, course)?;
-    let history = match args.no_refit {
-        true => split.train.clone(),
-        false => split.train.with(&split.validation),
-    };
-    let keep = Keep {
-        name: recipe.name(),
-        settings: recipe.settings(),
-        epochs: &trial.course.epochs,
-        best: &trial.best,
-        interactions: &interactions,
-        history: &history,
-    };
-    let path = keep.write(&collection)?;
+    let history = args.learned_from(&split);
+    let path = keep(&recipe, &trial, &history, &interactions, &collection)?;
     paused.remove()?;
     if let Some(plotted) = &args.plot {
         write_plot(plotted, plot::curves(&trial.course.epochs, recipe.name()))?;
@@ -167,7 +191,7 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// `lookalike train --model blend --of A,B`: the weights of several models together.
+/// `lookalike train --model blend --of A,B`: several models, and their weights together.
 fn blended(args: &Args, set: &BTreeMap<String, Vec<(String, String)>>, common: &Common) -> Outcome {
     let recipes = args
         .of
@@ -180,23 +204,39 @@ fn blended(args: &Args, set: &BTreeMap<String, Vec<(String, String)>>, common: &
     let collection = Collection::open(&args.collection)?;
     let interactions = args.dividing.interactions(&collection)?;
     let split = Split::new(&interactions, args.dividing.rule(), args.seed).for_serving();
-    let material = Material::of(&collection, &interactions).with_models(common.models()?);
+    let tell = |progress: &str| {
+        if !common.quiet {
+            remark!("{progress}");
+        }
+    };
+    let material =
+        Material::of(&collection, &interactions).with_models(common.models()?).telling(&tell);
     let training = args.training();
-    let Blend { weights, alone, together } =
-        blend(&recipes, &split, &material, &training, &mut |name| {
-            if !common.quiet {
-                remark!("{name} is trained");
-            }
-        })?;
+    let (learned, courses) = blend(&recipes, &split, &material, &training, &mut |name| {
+        if !common.quiet {
+            remark!("{name} is trained");
+        }
+    })?;
+    let history = args.learned_from(&split);
+    for ((recipe, course), (_, weight)) in recipes.iter().zip(courses).zip(&learned.weights) {
+        if *weight > 0.0 {
+            let trial = finish(recipe, &split, &material, &training, !args.no_refit, course)?;
+            keep(recipe, &trial, &history, &interactions, &collection)?;
+        }
+    }
+    let file = learned.keep(&collection)?;
+    let Blend { weights, alone, together } = learned;
     let mut out = io::stdout().lock();
     if common.json {
-        let line = json!({"model": "blend", "weights": weights, "alone": alone, "auc": together});
+        let line = json!({
+            "model": "blend", "file": file, "weights": weights, "alone": alone, "auc": together,
+        });
         writeln!(out, "{line}")?;
     } else {
         let named = weights.iter().filter(|(_, weight)| *weight > 0.0);
         let named: Vec<String> =
-            named.map(|(name, weight)| format!("--rerank {name}:{weight:.2}")).collect();
-        writeln!(out, "{}", named.join(" "))?;
+            named.map(|(name, weight)| format!("{name}:{weight:.2}")).collect();
+        writeln!(out, "{}: blend of {}", file.display(), named.join(", "))?;
     }
     if !common.quiet {
         let alone: Vec<String> =

@@ -25,7 +25,7 @@ use super::features::Features;
 use super::history::History;
 use super::material::Material;
 use super::model::{Learned, Model, Plan, State, halves, whole};
-use super::net::{Activation, Adam, AdamSettings, log_sigmoid};
+use super::net::{Activation, Adam, AdamSettings, activate, backward, log_sigmoid};
 use super::parameters::Parameters;
 use super::profile::Batch;
 use super::recipe::map;
@@ -80,13 +80,13 @@ impl Attention {
         Ok(Attention(parameters))
     }
 
-    /// Users' vectors: `g_u + sum_l a_l p_l`. In: a row a user; for the items of each profile, one profile after the
-    /// other, `[v; p]` and features.
+    /// Users' vectors: `g_u + sum_l a_l p_l`. In: a row a user; `[v; p]` and features of some items; for the items of each
+    /// profile, one profile after the other, their places among those.
     fn users(
         &self,
         g: &Tensor,
         (pairs, features): (&Tensor, &Tensor),
-        sets: &Stretches,
+        (profiles, sets): (&Tensor, &Stretches),
         learns: bool,
     ) -> Computed<Tensor> {
         let latent = g.dim(1)?;
@@ -95,11 +95,13 @@ impl Attention {
             .collect();
         let of_user = self.0.apply(g, "user", Activation::None, learns)?;
         let of_user = of_user.index_select(&Tensor::new(rows, &Device::Cpu)?, 0)?;
+        // Once an item, in however many profiles it is.
         let seen = Tensor::cat(&[pairs, features], 1)?;
-        let hidden = (self.0.apply(&seen, "item", Activation::None, learns)? + of_user)?.relu()?;
+        let seen = self.0.apply(&seen, "item", Activation::None, learns)?;
+        let hidden = activate(&(seen.index_select(profiles, 0)? + of_user)?, Activation::Relu)?;
         let worth = self.0.apply(&hidden, "worth", Activation::None, learns)?;
+        let p = pairs.narrow(1, latent, latent)?.contiguous()?.index_select(profiles, 0)?;
         // An attention block whose query sees nothing of the pictures but their worth.
-        let p = pairs.narrow(1, latent, latent)?;
         let query = Tensor::cat(
             &[
                 Tensor::zeros((sets.len(), latent), DType::F32, &Device::Cpu)?,
@@ -107,7 +109,7 @@ impl Attention {
             ],
             1,
         )?;
-        let pooled = attend(&Tensor::cat(&[&p.contiguous()?, &worth], 1)?, &query, sets)?;
+        let pooled = attend(&Tensor::cat(&[&p, &worth], 1)?, &query, sets)?;
         g + pooled.narrow(1, 0, latent)?.contiguous()?
     }
 }
@@ -183,9 +185,9 @@ impl Acf {
 
     /// The mean of `-ln sigmoid(x_ui - x_uj)`. In: a row `g` a triple, and a row `[v; p]` an item of the batch.
     fn loss(&self, g: &Tensor, items: &Tensor, batch: &Batch) -> Computed<Tensor> {
-        let profile = items.index_select(&batch.profiles, 0)?;
-        let looks = self.looks(&batch.items)?.index_select(&batch.profiles, 0)?;
-        let users = self.attention.users(g, (&profile, &looks), &batch.sets, true)?;
+        let looks = self.looks(&batch.items)?;
+        let profiles = (&batch.profiles, &batch.sets);
+        let users = self.attention.users(g, (items, &looks), profiles, true)?;
         let v = items.narrow(1, 0, self.settings.latent)?.contiguous()?;
         let (i, j) = (v.index_select(&batch.positives, 0)?, v.index_select(&batch.negatives, 0)?);
         log_sigmoid(&(users * (i - j)?)?.sum(1)?)?.mean_all()?.neg()
@@ -198,7 +200,7 @@ impl Acf {
         let g = Var::from_tensor(&Self::rows(&self.users, latent, &people)?)?;
         let items = Var::from_tensor(&Self::rows(&self.items, 2 * latent, &batch.items)?)?;
         let loss = self.loss(&g, &items, batch)?;
-        let mut gradients = loss.backward()?;
+        let mut gradients = backward(&loss)?;
         let lambda = self.settings.lambda / triples.len() as f32;
         for (var, table, rows) in
             [(&g, &mut self.users, &people), (&items, &mut self.items, &batch.items)]
@@ -229,7 +231,9 @@ impl Acf {
             let sets = Stretches::of(some.iter().map(|&user| self.sets.of(user).len()));
             let g = Self::rows(&self.users, latent, some)?;
             let pairs = Self::rows(&self.items, 2 * latent, &taken)?;
-            let users = self.attention.users(&g, (&pairs, &self.looks(&taken)?), &sets, false)?;
+            let places = Tensor::arange(0, taken.len() as u32, &Device::Cpu)?;
+            let looks = self.looks(&taken)?;
+            let users = self.attention.users(&g, (&pairs, &looks), (&places, &sets), false)?;
             all.extend(users.flatten_all()?.to_vec1::<f32>()?);
         }
         Ok(all)

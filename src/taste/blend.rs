@@ -4,26 +4,40 @@
 //! score = sum_k w_k n(x_k)        n(x) = (x - least) / (most - least)        w_k >= 0, sum_k w_k = 1
 //! ```
 //!
-//! Flowing in: recipes and a split. Flowing out: a weight a model, for `search --rerank MODEL:WEIGHT`. Each model is
-//! trained on the training part alone, so that none has seen what the weights are chosen by. `least` and `most` are over
-//! a user's whole inventory here, and over the candidates where the weights are used. The search goes model by
-//! model over tenths, from equal weights, for the AUC on the validation, until nothing is better.
+//! Flowing in: recipes and a split. Flowing out: a weight a model, which the collection keeps for `search --rerank
+//! blend`. Each model is trained on the training part alone, so that none has seen what the weights are chosen by.
+//! `least` and `most` are over a user's whole inventory here, and over the candidates where the weights are used. The
+//! search goes model by model over tenths, from equal weights, for the AUC on the validation, until nothing is better.
+//!
+//! A blend is nothing but its members: where it is asked for, they are, each for its weight, and receipts name them.
+
+use std::fs;
+use std::io::{ErrorKind, Write};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
 
 use super::Error;
 use super::evaluate::Judge;
 use super::history::History;
 use super::material::Material;
 use super::ranker::Ranker;
+use super::rating::reranker;
 use super::recipe::Recipe;
+use super::served::Reranker;
 use super::split::Split;
-use super::training::Training;
+use super::training::{Course, Training};
 use super::trial::attempt;
+use crate::collection::Collection;
 
 /// So many scores a model are held in memory at the most; users beyond that are not asked.
 const SCORES: usize = 20_000_000;
 
+/// What a blend is called where a model is asked for.
+pub const NAME: &str = "blend";
+
 /// What a blend came to.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Blend {
     /// The models with their weights, which sum to one.
     pub weights: Vec<(String, f32)>,
@@ -33,25 +47,84 @@ pub struct Blend {
     pub together: f64,
 }
 
-/// Learns the weights of some recipes; `tell` hears of each model.
+fn file(collection: &Collection) -> PathBuf {
+    collection.models_folder().join("blend.json")
+}
+
+impl Blend {
+    /// Becomes the collection's blend.
+    pub fn keep(&self, collection: &Collection) -> Result<PathBuf, Error> {
+        let path = file(collection);
+        let io = |source| Error::Io { path: path.clone(), source };
+        let folder = collection.models_folder();
+        fs::create_dir_all(&folder).map_err(io)?;
+        let mut beside = tempfile::NamedTempFile::new_in(&folder).map_err(io)?;
+        let text = serde_json::to_vec_pretty(self).map_err(|e| io(e.into()))?;
+        beside.write_all(&text).and_then(|()| beside.as_file().sync_all()).map_err(io)?;
+        beside.persist(&path).map_err(|e| io(e.error))?;
+        Ok(path)
+    }
+
+    /// The collection's blend; `None` where it has none.
+    pub fn kept(collection: &Collection) -> Result<Option<Self>, Error> {
+        let path = file(collection);
+        let text = match fs::read(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(Error::Io { path, source }),
+            Ok(text) => text,
+        };
+        let blend: Blend = serde_json::from_slice(&text)
+            .map_err(|e| Error::Damaged { path: path.clone(), reason: e.to_string() })?;
+        let is_one =
+            |(name, weight): &(String, f32)| name != NAME && weight.is_finite() && *weight >= 0.0;
+        if !blend.weights.iter().all(is_one) {
+            let reason = "its weights are none".to_owned();
+            return Err(Error::Damaged { path, reason });
+        }
+        Ok(Some(blend))
+    }
+}
+
+/// A model that is open, and what it counts for.
+pub type Weighed<'a> = (Box<dyn Reranker + 'a>, f32);
+
+/// Opens any of a collection's models, to put hits into order; of its blend, every member that counts.
+pub fn rerankers<'a>(
+    collection: &'a Collection,
+    name: &str,
+    weight: f32,
+) -> Result<Vec<Weighed<'a>>, Error> {
+    let members = match name {
+        NAME => Blend::kept(collection)?.map(|blend| blend.weights),
+        _ => None,
+    };
+    // Where there is no blend, opening one says so.
+    let members = members.unwrap_or_else(|| vec![(name.to_owned(), 1.0)]);
+    let counting = members.into_iter().filter(|(_, part)| *part > 0.0);
+    counting.map(|(name, part)| Ok((reranker(collection, &name)?, weight * part))).collect()
+}
+
+/// Learns the weights of some recipes; `tell` hears of each model. Beside the blend, the course of each model, so that it
+/// can be finished.
 pub fn blend(
     recipes: &[Recipe],
     split: &Split,
     material: &Material<'_>,
     training: &Training,
     tell: &mut dyn FnMut(&str),
-) -> Result<Blend, Error> {
+) -> Result<(Blend, Vec<Course>), Error> {
     let (users, validation) = asked(&split.validation);
     if users.is_empty() || recipes.is_empty() {
         return Err(Error::NothingHeldOut { what: "validation" });
     }
-    let mut models = Vec::new();
+    let (mut models, mut courses) = (Vec::new(), Vec::new());
     for recipe in recipes {
         let trial = attempt(recipe, split, material, training, false, &mut |_, _| Ok(()))?;
         let mut scores = vec![0.0; users.len() * split.train.inventory()];
         trial.best.learned.ranker().score(&users, &mut scores);
         scores.chunks_mut(split.train.inventory().max(1)).for_each(normalise);
         models.push(scores);
+        courses.push(trial.course);
         tell(recipe.name());
     }
     let auc = |weights: &[f32]| {
@@ -65,7 +138,7 @@ pub fn blend(
     let alone: Vec<f64> = (0..models.len()).map(|n| auc(&only(n))).collect();
     let (weights, together) = climb(models.len(), auc);
     let names = recipes.iter().map(|recipe| recipe.name().to_owned());
-    Ok(Blend { weights: names.zip(weights).collect(), alone, together })
+    Ok((Blend { weights: names.zip(weights).collect(), alone, together }, courses))
 }
 
 /// The users who are asked, and what was held out of them.

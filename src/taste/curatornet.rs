@@ -24,7 +24,7 @@ use super::features::{Features, centre};
 use super::history::History;
 use super::material::Material;
 use super::model::{Array, Insight, Learned, Liked, Looks, Model, Plan, State, halves, whole};
-use super::net::{Activation, Adam, AdamSettings, Decay, log_sigmoid};
+use super::net::{Activation, Adam, AdamSettings, Decay, backward, log_sigmoid};
 use super::parameters::Parameters;
 use super::profile::{Batch, largest};
 use super::recipe::map;
@@ -69,11 +69,6 @@ struct Curator {
     parameters: Parameters,
 }
 
-/// `selu(x) = 1.0507 (x where x > 0, else 1.6733 (e^x - 1))`: values keep mean 0 and variance 1.
-fn selu(x: &Tensor) -> Computed<Tensor> {
-    x.elu(1.673_263_242_354_377_2)? * 1.050_700_987_355_480_5
-}
-
 impl Curator {
     fn new(features: usize, settings: &CuratorNetSettings) -> Computed<Self> {
         let CuratorNetSettings { visual, hidden, seed, .. } = *settings;
@@ -88,7 +83,7 @@ impl Curator {
 
     fn layers(&self, x: &Tensor, names: &[&str], learns: bool) -> Computed<Tensor> {
         names.iter().try_fold(x.clone(), |x, name| {
-            selu(&self.parameters.apply(&x, name, Activation::None, learns)?)
+            self.parameters.apply(&x, name, Activation::Selu, learns)
         })
     }
 
@@ -190,7 +185,7 @@ impl CuratorNet {
 
     fn step(&mut self, batch: &Batch) -> Computed<f64> {
         let loss = self.network.loss(&scaled(&self.features, &batch.items)?, batch)?;
-        self.adam.step(&mut loss.backward()?)?;
+        self.adam.step(&mut backward(&loss)?)?;
         Ok(loss.to_scalar::<f32>()?.into())
     }
 }

@@ -135,7 +135,10 @@ pub enum Error {
 #[non_exhaustive]
 pub enum ModelError {
     /// Nobody knows it.
-    #[error("there is no model \"{name}\": there are {}", Recipe::NAMES.join(", "))]
+    #[error(
+        "there is no model \"{name}\": there are {}; beside them rating, and for training blend, of several",
+        Recipe::NAMES.join(", ")
+    )]
     Unknown {
         /// The name as given.
         name: String,

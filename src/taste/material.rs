@@ -23,6 +23,7 @@ pub struct Material<'a> {
     features: OnceLock<Option<Arc<Features>>>,
     galleries: Mutex<HashMap<usize, Arc<Gallery>>>,
     frozen: Mutex<HashMap<String, Arc<Frozen>>>,
+    tell: Option<&'a (dyn Fn(&str) + Sync)>,
 }
 
 impl<'a> Material<'a> {
@@ -41,6 +42,7 @@ impl<'a> Material<'a> {
             features: known.map(OnceLock::from).unwrap_or_default(),
             galleries: Mutex::default(),
             frozen: Mutex::default(),
+            tell: None,
         }
     }
 
@@ -53,6 +55,16 @@ impl<'a> Material<'a> {
     pub fn with_models(mut self, models: ModelStore) -> Self {
         self.models = Some(models);
         self
+    }
+
+    /// Tells of what takes long while it is made.
+    pub fn telling(mut self, tell: &'a (dyn Fn(&str) + Sync)) -> Self {
+        self.tell = Some(tell);
+        self
+    }
+
+    pub(super) fn tell(&self, progress: &str) {
+        self.tell.iter().for_each(|tell| tell(progress));
     }
 
     /// The collection, where there is one.

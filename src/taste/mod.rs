@@ -73,7 +73,7 @@ mod visitor;
 
 pub use acf::AcfSettings;
 pub use autoencoding::CaeSettings;
-pub use blend::{Blend, blend};
+pub use blend::{Blend, Weighed, blend, rerankers};
 pub use bpr_mf::{BprMf, BprMfSettings};
 pub use chance::Chance;
 pub use curatornet::CuratorNetSettings;

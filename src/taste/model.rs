@@ -89,6 +89,11 @@ pub trait Insight: Send + Sync {
     /// The arrays from which [`Plan::insight`] builds it again.
     fn state(&self) -> State;
 
+    /// What it goes by of a picture; left as it is, the collection's own vector.
+    fn feature(&self, looks: &Looks<'_>) -> Result<Option<Vec<f32>>, Error> {
+        Ok(looks.feature.map(<[f32]>::to_vec))
+    }
+
     /// The vector of an item from its looks alone.
     fn item(&self, _looks: &Looks<'_>) -> Result<Option<Vec<f32>>, Error> {
         Ok(None)
@@ -124,7 +129,7 @@ pub struct Looks<'a> {
 pub struct Liked {
     /// Its vector in the model, where it has one.
     pub vector: Option<Vec<f32>>,
-    /// The vector of its picture, by the collection's own encoder.
+    /// What the model goes by of its picture: [`Insight::feature`].
     pub feature: Option<Vec<f32>>,
 }
 

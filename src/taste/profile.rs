@@ -77,17 +77,26 @@ pub(super) fn largest(rows: &Tensor, sets: &Stretches) -> Result<Tensor> {
 
 struct Largest(Stretches);
 
+/// No row.
+const NONE: u32 = u32::MAX;
+
 impl Largest {
-    /// By set and column, which row is largest.
-    fn places(&self, x: &[f32], width: usize) -> Vec<Option<usize>> {
-        let mut places = vec![None; self.0.len() * width];
+    /// By set and column, which row is largest; of a set without rows, none.
+    fn places(&self, x: &[f32], width: usize) -> Vec<u32> {
+        let mut places = vec![NONE; self.0.len() * width];
         for (set, places) in places.chunks_exact_mut(width).enumerate() {
-            for row in self.0.range(set) {
-                for (column, place) in places.iter_mut().enumerate() {
-                    let value = x[row * width + column];
-                    if place.is_none_or(|best: usize| value > x[best * width + column]) {
-                        *place = Some(row);
-                    }
+            let rows = self.0.range(set);
+            if rows.is_empty() {
+                continue;
+            }
+            places.fill(rows.start as u32);
+            let mut best = x[rows.start * width..][..width].to_vec();
+            for row in rows.skip(1) {
+                let own = &x[row * width..][..width];
+                for ((place, best), &value) in places.iter_mut().zip(&mut best).zip(own) {
+                    let larger = value > *best;
+                    *place = if larger { row as u32 } else { *place };
+                    *best = if larger { value } else { *best };
                 }
             }
         }
@@ -104,9 +113,11 @@ impl CustomOp1 for Largest {
         let (_, width) = layout.shape().dims2()?;
         let x = elements(x, layout)?;
         let places = self.places(x, width);
-        let largest = places.iter().enumerate();
-        let largest =
-            largest.map(|(n, place)| place.map_or(0.0, |row| x[row * width + n % width])).collect();
+        let value = |(n, &row): (usize, &u32)| match row {
+            NONE => 0.0,
+            row => x[row as usize * width + n % width],
+        };
+        let largest = places.iter().enumerate().map(value).collect();
         Ok(stored(largest, (self.0.len(), width)))
     }
 
@@ -114,9 +125,9 @@ impl CustomOp1 for Largest {
         let width = x.dim(1)?;
         let dx = with([x, dy], |[x, dy]| {
             let mut dx = vec![0.0; x.len()];
-            for (n, place) in self.places(x, width).into_iter().enumerate() {
-                if let Some(row) = place {
-                    dx[row * width + n % width] += dy[n];
+            for (n, row) in self.places(x, width).into_iter().enumerate() {
+                if row != NONE {
+                    dx[row as usize * width + n % width] += dy[n];
                 }
             }
             dx

@@ -17,6 +17,7 @@ use std::collections::HashMap;
 use rayon::prelude::*;
 
 use super::Error;
+use super::model::Testimony;
 use super::served::{Reranker, Scores};
 use super::visitor::Visitor;
 use crate::collection::Collection;
@@ -44,6 +45,9 @@ pub struct Reranked {
     pub strangers: Vec<String>,
     /// Whether any model had.
     pub personal: bool,
+    /// What the models that have words for it take the visitor for, and what each liked item and each liked picture
+    /// said of it.
+    pub testimonies: Vec<(String, Testimony)>,
 }
 
 impl Default for Reranking<'_> {
@@ -115,7 +119,12 @@ impl<'a> Reranking<'a> {
         hits.hits.drain(..first.min(hits.hits.len()));
         hits.hits.truncate(query.limit());
         let personal = strangers.len() < self.models.len();
-        Ok(Reranked { hits, strangers, personal })
+        let mut testimonies = Vec::new();
+        for (model, _) in &self.models {
+            let told = model.testimony(visitor)?;
+            testimonies.extend(told.map(|told| (model.name().to_owned(), told)));
+        }
+        Ok(Reranked { hits, strangers, personal, testimonies })
     }
 
     /// Puts hits into the order of the visitor's taste; returns the names of the models that know nothing of it.

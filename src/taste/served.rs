@@ -35,7 +35,7 @@ use super::training::{Best, EpochReport};
 use super::visitor::{LikedPicture, Visitor};
 use crate::catalogue::picture::{PictureLimits, decode_picture, read_picture};
 use crate::collection::Collection;
-use crate::encode::{Embedding, Modality};
+use crate::encode::Modality;
 use crate::hex;
 
 /// Scores of some items, each the sum of its terms.
@@ -330,16 +330,20 @@ impl<'a> Served<'a> {
     /// What can be seen of what a visitor likes: first the items, then the pictures.
     fn liked(&self, visitor: &Visitor) -> Result<Vec<Liked>, Error> {
         let mut liked = Vec::new();
+        let feature = |looks: &Looks<'_>| match &self.insight {
+            Some(insight) => insight.feature(looks),
+            None => Ok(None),
+        };
         for &id in &visitor.liked {
-            let feature = self.collection.embedding(id, Modality::Image)?;
-            let feature = feature.map(Embedding::into_inner);
-            liked.push(Liked { vector: self.item(id)?, feature });
+            let own = self.collection.embedding(id, Modality::Image)?;
+            let picture = || picture_of(self.collection, id);
+            let looks = Looks { feature: own.as_deref(), picture: &picture };
+            liked.push(Liked { vector: self.item(id)?, feature: feature(&looks)? });
         }
-        for LikedPicture { picture, feature, .. } in &visitor.pictures {
-            let feature = feature.clone().map(Embedding::into_inner);
+        for LikedPicture { picture, feature: own, .. } in &visitor.pictures {
             let picture = || Ok(Some(picture.clone()));
-            let looks = Looks { feature: feature.as_deref(), picture: &picture };
-            liked.push(Liked { vector: self.seen(&looks)?, feature });
+            let looks = Looks { feature: own.as_deref(), picture: &picture };
+            liked.push(Liked { vector: self.seen(&looks)?, feature: feature(&looks)? });
         }
         Ok(liked)
     }

@@ -80,7 +80,7 @@ class Worker:
 
     def __init__(self, name, command):
         # Threads that spin while they wait would be charged for it.
-        environment = os.environ | {"OMP_WAIT_POLICY": "PASSIVE"}
+        environment = os.environ | {"OMP_WAIT_POLICY": "PASSIVE", "CANDLE_NUM_THREADS": "1"}
         self.name = name
         self.process = subprocess.Popen(
             [str(part) for part in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment

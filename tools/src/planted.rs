@@ -1,16 +1,21 @@
 //! Shoppers whose pictures tell of them only to those who look at the right ones.
 //!
-//! Each shopper lives in one of a few rooms. Among the pictures in their basket
+//! Each shopper lives in one of a few rooms, and shops in one of two seasons. Among the pictures in their basket
 //!
 //! - one shows the room itself;
-//! - some are bought for it: each carries the sign of the room and shows a thing, which with the room
-//!   makes three categories. These categories are the shopper's;
-//! - some are gifts for others' rooms: the sign of another room, and a thing that says nothing;
+//! - some are bought for it: each carries the signs of the room and of the season, and shows a thing of the season,
+//!   which with the room makes three categories. These categories are the shopper's. Around the thing, as in any shop's
+//!   photographs, there are others: of the other season, and none of them is bought;
+//! - some are gifts for others' rooms: the sign of another room, the sign of either season, and things in the same way,
+//!   which say nothing;
 //! - some are wrapping: a mark that all wrapping has, and a printed thing that says nothing.
 //!
 //! Averaging sees all things alike. One attention block can learn to pass over wrapping, for its mark is
 //! always the same; which gifts to pass over depends on the room, which takes a second block that asks
-//! what the first has answered.
+//! what the first has answered. What stands around a thing no attention to pictures can pass over: but things of the two
+//! seasons are never bought together, so that the season tells which to leave out, which is what context gating is for.
+//!
+//! Things show in a few places of a feature each, as they do behind a network's last ReLU.
 
 use std::sync::Arc;
 
@@ -21,6 +26,14 @@ use crate::seed::Rng;
 /// How many rooms there are, and things to a room.
 const ROOMS: usize = 4;
 const THINGS: usize = 24;
+/// Things are of one season or of the other, in turn.
+const SEASONS: usize = 2;
+/// How many things of the other season stand around one.
+const AROUND: usize = 5;
+/// How much stronger a room's sign shows than a thing.
+const LOUD: f32 = 2.0;
+/// In how many places of a feature a thing shows.
+const PLACES: usize = 4;
 /// Of a thing in a room, its categories are these places further on the room's list.
 const STEPS: [usize; 3] = [0, 7, 13];
 
@@ -41,20 +54,22 @@ impl Planted {
         let (mut rows, mut sets, mut labels) = (Vec::new(), Vec::new(), Vec::new());
         for shopper in 0..shoppers {
             let mut rng = Rng::new(seed, "planted shopper", shopper as u64);
-            let room = rng.below(ROOMS);
+            let (room, season) = (rng.below(ROOMS), rng.below(SEASONS));
             let bought = 5 + rng.below(4);
             let gifts = bought + rng.below(bought);
             let wrapping = 4 + rng.below(13);
             let mut pictures = vec![vec![&look.rooms[room]]];
             for _ in 0..bought {
-                let thing = rng.below(THINGS);
-                pictures.push(vec![&look.signs[room], &look.things[thing]]);
+                let thing = of_season(season, &mut rng);
+                pictures.push(look.shown(room, season, thing, &mut rng));
                 let categories = STEPS.map(|step| room * THINGS + (thing + step) % THINGS);
                 labels.extend(categories.map(|category| (shopper as u32, category as u32)));
             }
             for _ in 0..gifts {
                 let other = (room + 1 + rng.below(ROOMS - 1)) % ROOMS;
-                pictures.push(vec![&look.signs[other], &look.things[rng.below(THINGS)]]);
+                let season = rng.below(SEASONS);
+                let thing = of_season(season, &mut rng);
+                pictures.push(look.shown(other, season, thing, &mut rng));
             }
             for _ in 0..wrapping {
                 pictures.push(vec![&look.wrapping, &look.things[rng.below(THINGS)]]);
@@ -83,10 +98,16 @@ impl Planted {
     }
 }
 
+/// A thing of a season.
+fn of_season(season: usize, rng: &mut Rng) -> usize {
+    season + SEASONS * rng.below(THINGS / SEASONS)
+}
+
 /// In which direction of a feature each thing shows.
 struct Look {
     rooms: Vec<Vec<f32>>,
     signs: Vec<Vec<f32>>,
+    seasons: Vec<Vec<f32>>,
     things: Vec<Vec<f32>>,
     wrapping: Vec<f32>,
 }
@@ -97,13 +118,25 @@ impl Look {
             let mut rng = Rng::new(seed, name, number as u64);
             unit((0..dimension).map(|_| rng.normal() as f32).collect())
         };
-        let some = |name: &str, count: usize| (0..count).map(|n| direction(name, n)).collect();
+        let some = |name: &str, count: usize| -> Vec<Vec<f32>> {
+            (0..count).map(|n| direction(name, n)).collect()
+        };
+        let loud = |sign: Vec<f32>| sign.into_iter().map(|x| LOUD * x).collect();
         Look {
             rooms: some("room", ROOMS),
-            signs: some("sign", ROOMS),
-            things: some("thing", THINGS),
+            signs: some("sign", ROOMS).into_iter().map(loud).collect(),
+            seasons: some("season", SEASONS),
+            things: (0..THINGS).map(|thing| places(thing, dimension, seed)).collect(),
             wrapping: direction("wrapping", 0),
         }
+    }
+
+    /// What is in the picture of a thing: the signs of its room and its season, and what stands around it.
+    fn shown(&self, room: usize, season: usize, thing: usize, rng: &mut Rng) -> Vec<&Vec<f32>> {
+        let mut parts = vec![&self.signs[room], &self.seasons[season], &self.things[thing]];
+        let around = (0..AROUND).map(|_| of_season(1 - season, rng));
+        parts.extend(around.map(|thing| &self.things[thing]));
+        parts
     }
 
     /// Directions in one picture, and some noise.
@@ -116,6 +149,14 @@ impl Look {
         }
         unit(row)
     }
+}
+
+/// A few places of a feature, of equal strength.
+fn places(thing: usize, dimension: usize, seed: u64) -> Vec<f32> {
+    let mut rng = Rng::new(seed, "channels", thing as u64);
+    let mut row = vec![0.0; dimension];
+    (0..PLACES).for_each(|_| row[rng.below(dimension)] += 1.0);
+    unit(row)
 }
 
 fn unit(mut row: Vec<f32>) -> Vec<f32> {

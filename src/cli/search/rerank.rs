@@ -2,13 +2,16 @@
 
 use std::error::Error;
 
-use lookalike::taste::rating::reranker;
-use lookalike::taste::{self, Reranker, Reranking, Visitor};
+use lookalike::taste::{self, Reranked, Reranking, Visitor, Weighed, rerankers};
 use lookalike::{Collection, Hits, Query};
+use serde_json::{Value, json};
 
 use crate::cli::recommend::VisitorArgs;
-use crate::cli::taste_categories::{names, witnesses};
+use crate::cli::taste_categories::{names, witnesses, witnesses_json};
 use crate::cli::{Common, remark};
+
+/// So many of a liked picture's votes are in a receipt.
+const VOTES: usize = 5;
 
 /// Whose taste, and by which models.
 #[derive(clap::Args)]
@@ -16,7 +19,8 @@ use crate::cli::{Common, remark};
 pub struct Taste {
     #[command(flatten)]
     visitor: VisitorArgs,
-    /// A model that `lookalike train` trained; of several, each counts for its weight, 1 unless said otherwise
+    /// A model that `lookalike train` trained, `blend` among them; of several, each counts for its weight, 1 unless said
+    /// otherwise
     #[arg(long, value_name = "MODEL[:WEIGHT]", env = "LOOKALIKE_RERANK", value_delimiter = ',', value_parser = weighed)]
     rerank: Vec<(String, f32)>,
     /// How much the models count beside the search: from 0, not at all, to 1, alone
@@ -50,11 +54,10 @@ impl Taste {
 
     /// The models, opened.
     pub fn order<'a>(&self, collection: &'a Collection) -> Result<Order<'a>, taste::Error> {
-        let models = self
-            .rerank
-            .iter()
-            .map(|(name, weight)| Ok((reranker(collection, name)?, *weight)))
-            .collect::<Result<Vec<_>, taste::Error>>()?;
+        let mut models = Vec::new();
+        for (name, weight) in &self.rerank {
+            models.extend(rerankers(collection, name, *weight)?);
+        }
         let (blend, candidates) = (self.blend, self.candidates);
         let visitor = self.visitor.visitor(collection)?;
         Ok(Order { collection, models, blend, candidates, visitor })
@@ -64,7 +67,7 @@ impl Taste {
 /// Models that are open, and the visitor whose order is asked for.
 pub struct Order<'a> {
     pub collection: &'a Collection,
-    models: Vec<(Box<dyn Reranker + 'a>, f32)>,
+    models: Vec<Weighed<'a>>,
     blend: f32,
     candidates: usize,
     pub visitor: Visitor,
@@ -76,11 +79,16 @@ impl Order<'_> {
         self.models.iter().fold(start, |order, (model, weight)| order.by(&**model, *weight))
     }
 
-    /// Answers a query, and remarks what the models made of the visitor.
-    pub fn search(&self, query: &Query, common: &Common) -> Result<Hits, Box<dyn Error>> {
+    /// Answers a query, and remarks what the models made of the visitor; beside the hits, what the liked pictures said.
+    pub fn search(
+        &self,
+        query: &Query,
+        common: &Common,
+    ) -> Result<(Hits, Vec<Value>), Box<dyn Error>> {
         let reranked = self.reranking().search(self.collection, query, &self.visitor)?;
+        let names = names(self.collection, &self.visitor)?;
         if !common.quiet {
-            self.told()?;
+            reranked.testimonies.iter().for_each(|(_, testimony)| witnesses(&names, testimony));
         }
         if !common.quiet && !reranked.strangers.is_empty() {
             let so = match reranked.personal {
@@ -89,16 +97,19 @@ impl Order<'_> {
             };
             remark!("this visitor is not known to {}: {so}", reranked.strangers.join(", "));
         }
-        Ok(reranked.hits)
+        let liked = liked(&names, &reranked);
+        Ok((reranked.hits, liked))
     }
+}
 
-    /// Remarks what the visitor's pictures said to the models that have words for it.
-    fn told(&self) -> Result<(), Box<dyn Error>> {
-        for (model, _) in &self.models {
-            if let Some(testimony) = model.testimony(&self.visitor)? {
-                witnesses(&names(self.collection, &self.visitor)?, &testimony);
-            }
+/// For receipts: what each liked picture counted for in each model that has words for it, and which categories it voted for.
+pub fn liked(names: &[String], reranked: &Reranked) -> Vec<Value> {
+    let mut all = Vec::new();
+    for (model, testimony) in &reranked.testimonies {
+        for mut told in witnesses_json(names, testimony, VOTES) {
+            told["model"] = json!(model);
+            all.push(told);
         }
-        Ok(())
     }
+    all
 }

@@ -35,11 +35,12 @@ pub(super) const KNOWN: Known = Known {
     },
 };
 
-const EPSILON: f64 = 1e-3;
+/// Of its batch norms.
+pub(crate) const EPSILON: f64 = 1e-3;
 
 /// The pairs between one halving and the next, the first of which halves but in the first stage, and the
 /// channels that they put out.
-const STAGES: [(usize, usize); 5] = [(1, 64), (2, 128), (2, 256), (6, 512), (2, 1024)];
+pub(crate) const STAGES: [(usize, usize); 5] = [(1, 64), (2, 128), (2, 256), (6, 512), (2, 1024)];
 const NAMES: [&str; 5] = ["stage1", "stage2", "stage3", "stage4", "stage5"];
 
 /// Stages whose maps are larger than their weights.
@@ -51,7 +52,7 @@ struct MobileNetV1 {
 }
 
 /// What stands before the names: the body alone has nothing there.
-fn prefix(weights: &Weights) -> Option<&'static str> {
+pub(crate) fn prefix(weights: &Weights) -> Option<&'static str> {
     ["mobilenet_v1.", ""].into_iter().find(|prefix| {
         let last = format!("{prefix}layer.25.convolution.weight");
         let stem = format!("{prefix}conv_stem.convolution.weight");

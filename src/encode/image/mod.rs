@@ -17,7 +17,7 @@ mod geometry;
 mod inception_v3;
 mod loader;
 mod maps;
-mod mobilenet_v1;
+pub(crate) mod mobilenet_v1;
 mod pool;
 mod preprocess;
 mod resize;
@@ -83,7 +83,7 @@ pub fn open(dir: &Path, device: &Device) -> Result<Box<dyn ImageEncoder>, Error>
 }
 
 /// The directory's weights: the usual names first, else the only file of a usual kind.
-fn find_weights(dir: &Path) -> Result<PathBuf, Error> {
+pub(crate) fn find_weights(dir: &Path) -> Result<PathBuf, Error> {
     let malformed = |reason| Error::Malformed { path: dir.to_owned(), reason };
     let usual = ["model.safetensors", "pytorch_model.bin"].map(|name| dir.join(name));
     if usual[0].is_file() {

@@ -16,6 +16,7 @@ mod plan;
 mod study;
 #[cfg(test)]
 mod tests;
+mod tuning;
 
 use std::sync::Arc;
 
@@ -28,14 +29,17 @@ pub use loss::weighted_cross_entropy;
 pub use measure::{Curve, PLACES, Place, curves, measure};
 pub use network::{Aggregator, Extent, Pooled, Variant};
 pub use study::{Studied, study};
+pub use tuning::TuningSettings;
 
 use super::Error;
 use super::chance::Chance;
 use super::error::failed;
 use super::features::Features;
+use super::frozen::Eye;
 use super::history::History;
+use super::material::Material;
 use super::model::{State, halves, whole};
-use super::net::{Adam, AdamSettings, Pass};
+use super::net::{Adam, AdamSettings, Pass, backward};
 
 /// What can be chosen.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -59,6 +63,9 @@ pub struct AggregationSettings {
     pub columns: String,
     /// Where chance starts from.
     pub seed: u64,
+    /// How the extractor of features is fine-tuned first.
+    #[serde(flatten)]
+    pub tuning: TuningSettings,
 }
 
 impl Default for AggregationSettings {
@@ -73,6 +80,7 @@ impl Default for AggregationSettings {
             most: 40,
             columns: String::new(),
             seed: 1,
+            tuning: TuningSettings::default(),
         }
     }
 }
@@ -94,6 +102,30 @@ pub struct Aggregation {
     categories: usize,
     network: Aggregator,
     adam: Adam,
+}
+
+/// What a model looks at, and who makes it of new pictures.
+struct Sight {
+    features: Arc<Features>,
+    /// `None` where it is the collection's own encoder.
+    eye: Option<Arc<dyn Eye>>,
+}
+
+impl AggregationSettings {
+    /// What it looks at; `items` are those whose pictures an extractor may learn from.
+    fn sight(
+        &self,
+        material: &Material<'_>,
+        categories: &Categories,
+        items: &[u32],
+    ) -> Result<Sight, Error> {
+        if !self.tuning.is_asked() {
+            let features = Arc::clone(material.needed_features(self.pooling.model())?);
+            return Ok(Sight { features, eye: None });
+        }
+        let tuned = self.tuned(material, categories, items)?;
+        Ok(Sight { features: Arc::clone(&tuned.features), eye: Some(Arc::clone(&tuned.eye)) })
+    }
 }
 
 impl Aggregation {
@@ -168,7 +200,7 @@ impl Aggregation {
         let (pictures, stretches) = self.gather(sets)?;
         let logits = self.network.forward(&pictures, &stretches, Pass::Train(chance))?;
         let loss = weighted_cross_entropy(&logits, ones, self.settings.weight)?.mean_all()?;
-        self.adam.step(&mut loss.backward()?)?;
+        self.adam.step(&mut backward(&loss)?)?;
         loss.to_scalar()
     }
 

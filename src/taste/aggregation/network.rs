@@ -142,7 +142,7 @@ impl Aggregator {
             self.parameters.get("query", learns)?.broadcast_as(shape)?.contiguous()?;
         let mut rows = (attend(features, &queries, sets)? * scale)?;
         if self.variant.blocks() > 1 {
-            queries = self.parameters.apply(&rows, "second", Activation::None, learns)?.tanh()?;
+            queries = self.parameters.apply(&rows, "second", Activation::Tanh, learns)?;
             rows = (attend(features, &queries, sets)? * scale)?;
         }
         Ok(Pooled { rows, queries: Some(queries) })
@@ -153,12 +153,7 @@ impl Aggregator {
         let learns = matches!(pass, Pass::Train(_));
         let mut rows = pooled.clone();
         if self.variant == Variant::Gated {
-            let gate = candle_nn::ops::sigmoid(&self.parameters.apply(
-                &rows,
-                "gate",
-                Activation::None,
-                learns,
-            )?)?;
+            let gate = self.parameters.apply(&rows, "gate", Activation::Sigmoid, learns)?;
             rows = (gate * rows)?;
         }
         let mut hidden = self.parameters.apply(&rows, "hidden", Activation::Relu, learns)?;

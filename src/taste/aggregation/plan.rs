@@ -13,12 +13,15 @@ use std::sync::Arc;
 use candle_core::{Device, Tensor};
 use serde_json::{Map, Value};
 
+use super::tuning::Extractor;
 use super::{
-    Aggregation, AggregationSettings, Aggregator, Categories, Extent, Stretches, attention, failed,
+    Aggregation, AggregationSettings, Aggregator, Categories, Extent, Sight, Stretches, attention,
+    failed,
 };
 use crate::taste::error::Error;
 use crate::taste::factors::{Factors, Part};
 use crate::taste::features::centre;
+use crate::taste::frozen::Eye;
 use crate::taste::history::History;
 use crate::taste::material::Material;
 use crate::taste::model::{
@@ -41,12 +44,13 @@ impl Plan for AggregationSettings {
         history: &History,
         seed: u64,
     ) -> Result<Box<dyn Model>, Error> {
-        let name = self.pooling.model();
-        let features = Arc::clone(material.needed_features(name)?);
         let categories = self.categories(material)?;
         let settings = AggregationSettings { seed, ..self.clone() };
+        // Categories are the catalogue's, and nothing of what users took.
+        let everything: Vec<u32> = (0..history.inventory() as u32).collect();
+        let Sight { features, eye } = settings.sight(material, &categories, &everything)?;
         let model = Aggregation::new(features, categories.len(), settings)?;
-        Ok(Box::new(Shoppers { model, categories, sets: history.clone() }))
+        Ok(Box::new(Shoppers { model, eye, categories, sets: history.clone() }))
     }
 
     fn insight(&self, state: &State, _: &Material<'_>) -> Result<Option<Arc<dyn Insight>>, Error> {
@@ -57,6 +61,7 @@ impl Plan for AggregationSettings {
 /// The model over a collection's users and categories.
 struct Shoppers {
     model: Aggregation,
+    eye: Option<Arc<dyn Eye>>,
     categories: Categories,
     sets: History,
 }
@@ -83,7 +88,7 @@ impl Model for Shoppers {
             (self.categories.names().to_vec(), self.model.features().mean().to_vec());
         Ok(Learned {
             factors: Factors::new(users, items, &[part]),
-            insight: Some(Arc::new(Teller { network, names, mean })),
+            insight: Some(Arc::new(Teller { network, names, mean, eye: self.eye.clone() })),
         })
     }
 
@@ -102,6 +107,8 @@ struct Teller {
     names: Vec<String>,
     /// What is taken off a feature before it is brought to length one.
     mean: Vec<f32>,
+    /// What makes features of pictures, where it is not the collection's own encoder.
+    eye: Option<Arc<dyn Eye>>,
 }
 
 impl Teller {
@@ -127,7 +134,11 @@ impl Teller {
         if names.len() != *categories || ![0, *inputs].contains(&mean.len()) {
             return Err(wrong());
         }
-        Ok(Teller { network, names, mean })
+        let eye: Option<Arc<dyn Eye>> = match settings.tuning.is_asked() {
+            true => Some(Arc::new(Extractor::restored(&settings.tuning, state)?)),
+            false => None,
+        };
+        Ok(Teller { network, names, mean, eye })
     }
 
     /// What the network looks at, of vectors that the collection's encoder made.
@@ -185,11 +196,20 @@ impl Insight for Teller {
         let mut state = self.network.parameters().state().unwrap_or_default();
         state.insert("names".to_owned(), Array::rows(1, bytes));
         state.insert("mean".to_owned(), Array::rows(1, self.mean.clone()));
+        state.extend(self.eye.iter().flat_map(|eye| eye.state()));
         state
     }
 
+    fn feature(&self, looks: &Looks<'_>) -> Result<Option<Vec<f32>>, Error> {
+        match &self.eye {
+            Some(eye) => eye.feature(looks),
+            None => Ok(looks.feature.map(<[f32]>::to_vec)),
+        }
+    }
+
     fn item(&self, looks: &Looks<'_>) -> Result<Option<Vec<f32>>, Error> {
-        let Some(feature) = self.fits(looks.feature) else { return Ok(None) };
+        let feature = self.feature(looks)?;
+        let Some(feature) = self.fits(feature.as_deref()) else { return Ok(None) };
         let mut told = self.told(&[feature])?;
         let sum: f32 = told.iter().sum();
         told.iter_mut().for_each(|p| *p /= sum.max(f32::MIN_POSITIVE));

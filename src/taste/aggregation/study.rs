@@ -3,9 +3,7 @@
 //! Flowing in: a collection's users with their items' categories and pictures. Flowing out: a curve a variant,
 //! mean and deviation over seeds. Users are divided anew for every seed, seven in ten to learn from.
 
-use std::sync::Arc;
-
-use super::{Aggregation, AggregationSettings, Categories, Curve, PLACES, Place, measure};
+use super::{Aggregation, AggregationSettings, Categories, Curve, PLACES, Place, Sight, measure};
 use crate::taste::error::{Error, ModelError};
 use crate::taste::{Chance, History, Interactions, Material};
 
@@ -16,6 +14,26 @@ pub struct Studied {
     pub curve: Curve,
     /// The sample deviations over seeds; 0 where there is one.
     pub deviations: Vec<Place>,
+}
+
+impl Studied {
+    /// Sums the runs of a variant up, one a seed.
+    pub fn of(name: &str, runs: &[Vec<Place>]) -> Self {
+        let count = runs.len().max(1) as f64;
+        let over = |n: usize, of: fn(&Place) -> f64| {
+            let mean = runs.iter().map(|run| of(&run[n])).sum::<f64>() / count;
+            let squares: f64 = runs.iter().map(|run| (of(&run[n]) - mean).powi(2)).sum();
+            (mean, (squares / (count - 1.0).max(1.0)).sqrt())
+        };
+        let (mut places, mut deviations) = (Vec::new(), Vec::new());
+        for (n, at) in PLACES.into_iter().enumerate() {
+            let precision = over(n, |place| place.precision);
+            let (recall, f1) = (over(n, |place| place.recall), over(n, |place| place.f1));
+            places.push(Place { at, precision: precision.0, recall: recall.0, f1: f1.0 });
+            deviations.push(Place { at, precision: precision.1, recall: recall.1, f1: f1.1 });
+        }
+        Studied { curve: Curve { model: name.to_owned(), places }, deviations }
+    }
 }
 
 /// Trains each of some variants for so many epochs from each of some seeds; `tell` hears of every run.
@@ -35,8 +53,11 @@ pub fn study(
         let mut runs = Vec::new();
         for seed in 1..=seeds {
             let (known, held) = divide(&sets, seed);
-            let features = Arc::clone(material.needed_features(name)?);
             let settings = AggregationSettings { seed, ..settings.clone() };
+            // An extractor learns from what those users took, and not from what is to be told.
+            let taken = (0..).zip(known.counts()).filter(|(_, count)| *count > 0);
+            let taken: Vec<u32> = taken.map(|(item, _)| item).collect();
+            let Sight { features, .. } = settings.sight(material, &categories, &taken)?;
             let mut model = Aggregation::new(features, categories.len(), settings)?;
             let mut loss = 0.0;
             for epoch in 0..epochs {
@@ -46,7 +67,7 @@ pub fn study(
             tell(&format!("{name}, seed {seed}: loss {loss:.4}, F1@15 {:.4}", places[2].f1));
             runs.push(places);
         }
-        studied.push(summed_up(name, &runs));
+        studied.push(Studied::of(name, &runs));
     }
     Ok(studied)
 }
@@ -73,21 +94,4 @@ fn divide(sets: &History, seed: u64) -> (History, History) {
         History::new(sets.users(), sets.inventory(), pairs)
     };
     (of(known), of(held))
-}
-
-fn summed_up(name: &str, runs: &[Vec<Place>]) -> Studied {
-    let count = runs.len().max(1) as f64;
-    let over = |n: usize, of: fn(&Place) -> f64| {
-        let mean = runs.iter().map(|run| of(&run[n])).sum::<f64>() / count;
-        let squares: f64 = runs.iter().map(|run| (of(&run[n]) - mean).powi(2)).sum();
-        (mean, (squares / (count - 1.0).max(1.0)).sqrt())
-    };
-    let (mut places, mut deviations) = (Vec::new(), Vec::new());
-    for (n, at) in PLACES.into_iter().enumerate() {
-        let precision = over(n, |place| place.precision);
-        let (recall, f1) = (over(n, |place| place.recall), over(n, |place| place.f1));
-        places.push(Place { at, precision: precision.0, recall: recall.0, f1: f1.0 });
-        deviations.push(Place { at, precision: precision.1, recall: recall.1, f1: f1.1 });
-    }
-    Studied { curve: Curve { model: name.to_owned(), places }, deviations }
 }

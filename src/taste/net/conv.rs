@@ -11,47 +11,12 @@
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
+use super::activation::Activation;
 use super::gradients::told;
 use super::sums::{forward, input_gradient, weight_gradient};
 use super::unfold::Unfold;
 use super::values::{elements, stored, sum, tensor, with};
 use crate::encode::image::{Geometry, Padding};
-
-/// Whether sums below zero count as zero.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Activation {
-    /// They stay as they are.
-    None,
-    /// They count as zero.
-    Relu,
-}
-
-impl Activation {
-    pub(super) fn apply(self, values: &mut [f32], bias: f32) {
-        match self {
-            Activation::None => values.iter_mut().for_each(|value| *value += bias),
-            // Written so that what is not a number stays so.
-            Activation::Relu => values.iter_mut().for_each(|value| {
-                let sum = *value + bias;
-                *value = if sum < 0.0 { 0.0 } else { sum };
-            }),
-        }
-    }
-
-    /// The gradient before the activation.
-    pub(super) fn gradient(self, y: &[f32], dy: &[f32]) -> Vec<f32> {
-        let mut gradient = dy.to_vec();
-        if self == Activation::Relu {
-            let parts = gradient.par_chunks_mut(1 << 16).zip(y.par_chunks(1 << 16));
-            parts.for_each(|(gradient, y)| {
-                for (gradient, y) in gradient.iter_mut().zip(y) {
-                    *gradient = if *y > 0.0 { *gradient } else { 0.0 };
-                }
-            });
-        }
-        gradient
-    }
-}
 
 /// `y = activation(W * x + b)`, with `W` of (outputs, inputs, k, k).
 pub fn conv2d(
@@ -81,7 +46,7 @@ pub fn conv_transpose2d(
 }
 
 /// The sums over all pictures and places of each channel.
-fn bias_gradient(dy: &[f32], channels: usize, size: usize) -> Vec<f32> {
+pub(super) fn bias_gradient(dy: &[f32], channels: usize, size: usize) -> Vec<f32> {
     let mut gradient = vec![0f64; channels];
     for picture in dy.chunks_exact(channels * size) {
         for (gradient, plane) in gradient.iter_mut().zip(picture.chunks_exact(size)) {

@@ -9,7 +9,7 @@
 
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 
-use super::conv::Activation;
+use super::activation::Activation;
 use super::gradients::{room, told};
 use super::values::{elements, stored, tensor, with};
 use crate::encode::kernels::{Isa, Matrix, multiply_shared};

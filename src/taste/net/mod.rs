@@ -11,10 +11,11 @@
 //! costs a few in a hundred: mostly zeros that it adds the first gradient of a tensor to. For that, whatever
 //! candle does right can stand between our operations.
 //!
-//! [`cnn_f`], [`alexnet`] and [`Autoencoder`] are what taste looks at pictures with, a file each.
+//! [`cnn_f`], [`alexnet`], [`MobileNet`] and [`Autoencoder`] are what taste looks at pictures with, a file each.
 //!
 //! **Any number of threads makes the same bytes.** Threads share out results, never the terms of a sum.
 
+mod activation;
 mod adam;
 mod alexnet;
 mod autoencoder;
@@ -22,9 +23,11 @@ mod batch_norm;
 mod cnn_f;
 mod conv;
 mod dense;
+mod depthwise;
 mod dropout;
 mod gradients;
 mod loss;
+mod mobilenet;
 mod network;
 mod norm;
 mod pool;
@@ -34,16 +37,19 @@ mod tests;
 mod unfold;
 pub(super) mod values;
 
+pub use activation::{Activation, activate};
 pub use adam::{Adam, AdamSettings, Decay};
 pub use alexnet::alexnet;
 pub use autoencoder::Autoencoder;
 pub use batch_norm::{Statistics, batch_norm};
 pub use cnn_f::cnn_f;
-pub use conv::{Activation, conv_transpose2d, conv2d};
+pub use conv::{conv_transpose2d, conv2d};
 pub use dense::dense;
+pub use depthwise::depthwise2d;
 pub use dropout::dropout;
 pub use gradients::backward;
 pub use loss::log_sigmoid;
+pub use mobilenet::MobileNet;
 pub use network::{Network, Pass};
 pub use norm::{layer_norm, softmax};
 pub use pool::{Pooling, Windows, pool2d};

@@ -6,7 +6,8 @@
 
 use candle_core::{Device, Result, Tensor, Var, bail};
 
-use super::conv::{Activation, conv_transpose2d, conv2d};
+use super::activation::Activation;
+use super::conv::{conv_transpose2d, conv2d};
 use super::dense::dense;
 use super::dropout::dropout;
 use super::pool::{Pooling, Windows, pool2d};

@@ -111,6 +111,59 @@ fn convolution() {
 }
 
 #[test]
+fn depthwise_convolution() {
+    for (kernel, stride, padding) in GEOMETRIES {
+        let geometry = Geometry { kernel, stride, padding };
+        let what = format!("depthwise {geometry:?}");
+        let shapes: [&[usize]; 3] = [&[3, 2, 13, 10], &[2, 1, kernel, kernel], &[2]];
+        check_on_pictures(&what, &shapes, 0.5, |x, t| {
+            depthwise2d(x, &t[0], &t[1], geometry, Activation::None)
+        });
+        check_relu(&shapes, |t, relu| depthwise2d(&t[0], &t[1], &t[2], geometry, relu));
+    }
+}
+
+/// By itself it is what it is in one with the sums; beyond its bounds nothing passes.
+#[test]
+fn activations_by_themselves() {
+    let x = Var::new(&[-1f32, 0.5, 5.0, 7.0], &Device::Cpu).unwrap();
+    let y = activate(&x, Activation::Relu6).unwrap();
+    assert_eq!(floats(&y), [0.0, 0.5, 5.0, 6.0]);
+    let gradients = y.sum_all().unwrap().backward().unwrap();
+    assert_eq!(floats(gradients.get(&x).unwrap()), [0.0, 1.0, 1.0, 0.0]);
+    for (name, then) in
+        [("selu", Activation::Selu), ("tanh", Activation::Tanh), ("sigmoid", Activation::Sigmoid)]
+    {
+        check(name, &[&[5, 7]], 1e-3, |t| activate(&(&t[0] * 3.0)?, then));
+        check(name, &[&[5, 7], &[4, 7], &[4]], 1e-3, |t| dense(&t[0], &t[1], &t[2], then));
+    }
+    // By definition, in double precision, and where nothing must overflow.
+    let x = Tensor::new(&[-1e4f32, -3.0, -0.1, 0.0, 0.2, 4.0, 1e4], &Device::Cpu).unwrap();
+    type Exact = (Activation, fn(f64) -> f64);
+    let exact: [Exact; 3] = [
+        (Activation::Selu, |x| {
+            let bent = 1.673_263_242_354_377_2 * x.min(0.0).exp_m1();
+            1.050_700_987_355_480_5 * if x > 0.0 { x } else { bent }
+        }),
+        (Activation::Tanh, f64::tanh),
+        (Activation::Sigmoid, |x| 1.0 / (1.0 + (-x).exp())),
+    ];
+    for (then, f) in exact {
+        for (ours, x) in floats(&activate(&x, then).unwrap()).into_iter().zip(floats(&x)) {
+            let right = f(f64::from(x));
+            assert!((f64::from(ours) - right).abs() < 3e-7 * right.abs().max(1.0), "{then:?} {x}");
+        }
+    }
+    let shapes: [&[usize]; 3] = [&[2, 2, 6, 6], &[2, 1, 3, 3], &[2]];
+    let [x, w, b] = [0, 1, 2].map(|n: usize| (noise(shapes[n], "six") * 9.0).unwrap());
+    let geometry = Geometry { kernel: 3, stride: 2, padding: Padding::Same };
+    let both = [Activation::Relu6, Activation::None].map(|then| {
+        activate(&depthwise2d(&x, &w, &b, geometry, then).unwrap(), Activation::Relu6).unwrap()
+    });
+    assert_eq!(floats(&both[0]), floats(&both[1]));
+}
+
+#[test]
 fn transposed_convolution() {
     for (kernel, stride, zeros, beyond) in
         [(3, 1, 0, 0), (3, 1, 1, 0), (4, 3, 0, 0), (3, 2, 1, 1), (5, 3, 2, 2)]

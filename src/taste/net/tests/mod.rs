@@ -1,4 +1,5 @@
 //! Every operation against finite differences, against PyTorch, and against itself on other threads.
 
 mod gradients;
+mod mobilenet;
 mod pytorch;

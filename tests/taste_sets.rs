@@ -1,0 +1,185 @@
+//! Models of sets of pictures in a collection: with an extractor that was tuned for the shop, with words in receipts, and
+//! as members of a blend.
+
+mod support;
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use lookalike::taste::{
+    Blend, Error, InteractionFile, InteractionOptions, Interactions, Keep, Material, Recipe,
+    Reranker, Reranking, Served, Split, SplitRule, Training, Visitor, attempt, rerankers,
+};
+use lookalike::{Collection, Item, Query};
+use support::{Both, pictured};
+
+const COLOURS: [(&str, [u8; 3]); 3] =
+    [("red", [200, 20, 20]), ("green", [20, 200, 20]), ("blue", [20, 20, 200])];
+
+struct Shop {
+    directory: tempfile::TempDir,
+    both: Both,
+}
+
+impl Shop {
+    /// Items whose category is their colour; users who take of one or two of them.
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let item = |n: usize| {
+            let (name, colour) = COLOURS[n % 3];
+            let text = format!("thing number {n}");
+            let item = pictured(&format!("k{n:02}"), n as u64 + 1, &text, colour, directory.path());
+            Item { fields: [("kind".to_owned(), name.into())].into_iter().collect(), ..item }
+        };
+        let both = Both::default();
+        both.index(&directory.path().join("shop"), (0..30).map(item));
+        let mut purchases = "user,item,time\n".to_owned();
+        for (user, time) in (0..24).flat_map(|user| (0..5).map(move |time| (user, time))) {
+            let item =
+                (user + 3 * time * (1 + user % 4) + usize::from(user % 2 == 0 && time == 3)) % 30;
+            purchases += &format!("u{user:02},k{item:02},{}\n", 1_000_000 + time);
+        }
+        let file = directory.path().join("purchases.csv");
+        fs::write(&file, purchases).unwrap();
+        let shop = Shop { directory, both };
+        let rows = InteractionFile::open(&file, &InteractionOptions::default()).unwrap();
+        Collection::add_interactions::<Error>(shop.path(), rows, false).unwrap();
+        shop
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.path().join("shop")
+    }
+
+    fn open(&self) -> Collection {
+        self.both.open(&self.path())
+    }
+}
+
+/// Trains a model and keeps it; returns what was told of what took long.
+fn train(collection: &Collection, name: &str, changes: &[(&str, &str)]) -> Vec<String> {
+    let changes: Vec<_> =
+        changes.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let recipe = Recipe::new(name, &changes).unwrap();
+    let interactions = Interactions::of(collection).unwrap();
+    let split = Split::new(&interactions, SplitRule::Last, 1).for_serving();
+    let told = Mutex::new(Vec::new());
+    let tell = |progress: &str| told.lock().unwrap().push(progress.to_owned());
+    let material = Material::of(collection, &interactions).telling(&tell);
+    let training = Training { epochs: 8, patience: 8, ..Training::default() };
+    let trial = attempt(&recipe, &split, &material, &training, false, &mut |_, _| Ok(())).unwrap();
+    let keep = Keep {
+        name: recipe.name(),
+        settings: recipe.settings(),
+        epochs: &trial.course.epochs,
+        best: &trial.best,
+        interactions: &interactions,
+        history: &split.train,
+    };
+    keep.write(collection).unwrap();
+    drop(material);
+    told.into_inner().unwrap()
+}
+
+const SMALL: [(&str, &str); 4] =
+    [("hidden", "32"), ("rate", "0.01"), ("dropout", "0"), ("batch", "8")];
+
+#[test]
+fn a_tuned_extractor_is_kept_with_its_model_and_embeds_liked_pictures() {
+    let shop = Shop::new();
+    let collection = shop.open();
+    let tuned = [
+        ("finetune", "chance"),
+        ("side", "32"),
+        ("thin", "32"),
+        ("pictures", "8"),
+        ("top_passes", "1"),
+        ("all_passes", "5"),
+        ("all_rate", "0.01"),
+    ];
+    let changes: Vec<_> = SMALL.iter().chain(&tuned).copied().collect();
+    let told = train(&collection, "aggregation-gated", &changes);
+    assert_eq!(told.len(), 6, "{told:?}");
+    // Another model of the same extractor finds it ready.
+    assert!(train(&collection, "aggregation-1", &changes).is_empty());
+
+    let model = Served::open(&collection, "aggregation-gated").unwrap();
+    let picture = shop.directory.path().join("k04.png");
+    let item = Visitor::default().likes(&collection, "k04").unwrap();
+    let file = Visitor::default().likes(&collection, &picture.to_string_lossy()).unwrap();
+    assert_eq!((item.liked.len(), file.pictures.len()), (1, 1));
+    let [of_item, of_file] =
+        [&item, &file].map(|visitor| model.testimony(visitor).unwrap().unwrap());
+    assert_eq!(of_item.categories, of_file.categories);
+    assert_eq!(of_item.liked[0].as_ref().unwrap().attention, 1.0);
+    assert_eq!(of_item.categories[0].0, "green", "{of_item:?}");
+    // What it makes of a file is no longer what the collection's own encoder does.
+    let plain = train(&collection, "aggregation-2", &SMALL);
+    let other = Served::open(&collection, "aggregation-2").unwrap();
+    assert!(plain.is_empty() && other.testimony(&item).unwrap() != Some(of_item));
+}
+
+#[test]
+fn receipts_tell_what_each_liked_picture_said() {
+    let shop = Shop::new();
+    let collection = shop.open();
+    train(&collection, "aggregation-gated", &SMALL);
+    let model = Served::open(&collection, "aggregation-gated").unwrap();
+    let mut keys = ["k01", "k04", "k05"].into_iter();
+    let visitor = keys.try_fold(Visitor::default(), |v, key| v.likes(&collection, key)).unwrap();
+    let query = Query::new().text("thing").top(5);
+    let reranked = Reranking::new().by(&model, 1.0).search(&collection, &query, &visitor).unwrap();
+    let [(name, testimony)] = &reranked.testimonies[..] else { panic!("{reranked:?}") };
+    assert_eq!((name.as_str(), testimony.liked.len()), ("aggregation-gated", 3));
+    let witnesses: Vec<_> = testimony.liked.iter().flatten().collect();
+    let sum: f32 = witnesses.iter().map(|witness| witness.attention).sum();
+    assert!((sum - 1.0).abs() < 1e-5);
+    let first = |n: usize| witnesses[n].categories[0].0.as_str();
+    assert_eq!([first(0), first(1), first(2)], ["green", "green", "blue"]);
+}
+
+#[test]
+fn a_blend_is_kept_and_is_its_members() {
+    let shop = Shop::new();
+    let collection = shop.open();
+    let none = rerankers(&collection, "blend", 1.0).err().unwrap();
+    assert!(matches!(none, Error::NoModel { .. }), "{none}");
+    train(&collection, "aggregation-gated", &SMALL);
+    train(&collection, "vbpr", &[("visual", "4"), ("latent", "2")]);
+    let names = ["vbpr", "acf", "aggregation-gated"].map(str::to_owned);
+    let blend = Blend {
+        weights: names.into_iter().zip([0.3, 0.0, 0.7]).collect(),
+        alone: vec![0.6, 0.5, 0.7],
+        together: 0.8,
+    };
+    blend.keep(&collection).unwrap();
+    assert_eq!(Blend::kept(&collection).unwrap(), Some(blend));
+
+    // What counts for nothing need not be there.
+    let members = rerankers(&collection, "blend", 2.0).unwrap();
+    let told: Vec<_> = members.iter().map(|(model, weight)| (model.name(), *weight)).collect();
+    assert_eq!(told, [("vbpr", 0.6), ("aggregation-gated", 1.4)]);
+    let by_hand =
+        ["vbpr", "aggregation-gated"].map(|name| Served::open(&collection, name).unwrap());
+    let visitor = Visitor::user("u03");
+    let query = Query::new().text("thing").top(8);
+    let hits = |models: &[(&dyn Reranker, f32)]| {
+        let reranking = models.iter().fold(Reranking::new(), |so_far, (m, w)| so_far.by(*m, *w));
+        reranking.search(&collection, &query, &visitor).unwrap().hits.hits
+    };
+    let blended: Vec<(&dyn Reranker, f32)> =
+        members.iter().map(|(model, weight)| (&**model, *weight)).collect();
+    let blended = hits(&blended);
+    let expected = hits(&[(&by_hand[0], 0.6), (&by_hand[1], 1.4)]);
+    assert_eq!(format!("{blended:?}"), format!("{expected:?}"));
+    for hit in &blended {
+        assert_eq!(hit.receipt.total().to_bits(), hit.score.to_bits());
+    }
+
+    let file = shop.path().join("taste/blend.json");
+    for damaged in ["", "{}", r#"{"weights":[["blend",1.0]],"alone":[],"together":1}"#] {
+        fs::write(&file, damaged).unwrap();
+        assert!(matches!(Blend::kept(&collection), Err(Error::Damaged { .. })), "{damaged}");
+    }
+}
