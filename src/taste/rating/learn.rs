@@ -6,11 +6,17 @@
 //! ```
 //!
 //! Users and items are updated sparsely: half a million rows cost nothing where a batch names a few hundred. A picture
-//! that several ratings of a batch are about is encoded once.
+//! that several ratings of a part of a batch are about is encoded once.
+//!
+//! A batch is learned from in small parts, whose gradients are summed up in their order: what a part holds stays in the
+//! cache, where a batch's maps come page by page from the system; and threads have something to share out that does
+//! not change a bit.
 
 use std::sync::Arc;
 
+use candle_core::backprop::GradStore;
 use candle_core::{Device, Tensor, Var};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::network::{RatingNetwork, Sizes};
@@ -23,10 +29,13 @@ use crate::taste::error::failed;
 use crate::taste::features::Features;
 use crate::taste::gallery::{Gallery, Scale};
 use crate::taste::model::{Array, State, halves, restore, whole};
-use crate::taste::net::{Adam, AdamSettings};
+use crate::taste::net::{Adam, AdamSettings, backward};
 
 /// Rows and columns of the pictures.
 pub const SIDE: usize = 40;
+
+/// Pictures, or ratings, of a part of a batch.
+const PART: usize = 16;
 
 /// What can be chosen.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -104,6 +113,16 @@ struct Seen {
     places: Vec<u32>,
 }
 
+/// What a part of a batch comes to.
+struct Part {
+    gradients: GradStore,
+    /// Of users and items, rating by rating.
+    rows: Vec<f32>,
+    /// The sums of the losses.
+    rating: f64,
+    review: f64,
+}
+
 impl Seen {
     fn of(items: impl Iterator<Item = u32> + Clone) -> Self {
         let mut pictures: Vec<u32> = items.clone().collect();
@@ -167,17 +186,8 @@ impl Rating {
             rows.extend_from_slice(self.items.row(item));
         }
         let width = 2 * self.settings.embedding;
-        Tensor::from_vec(rows.clone(), (rows.len() / width, width), &Device::Cpu)
-    }
-
-    /// The maps of some pairs' pictures, a map a pair.
-    fn maps(&self, seen: &Seen, learns: bool) -> candle_core::Result<[Tensor; 2]> {
-        let [near, far] = self.network.encode(&self.pictures(&seen.pictures)?, learns)?;
-        if seen.pictures.len() == seen.places.len() && seen.places.is_sorted() {
-            return Ok([near, far]);
-        }
-        let places = Tensor::new(seen.places.as_slice(), &Device::Cpu)?;
-        Ok([near.index_select(&places, 0)?, far.index_select(&places, 0)?])
+        let count = rows.len() / width;
+        Tensor::from_vec(rows, (count, width), &Device::Cpu)
     }
 
     /// Learns once from the pictures and from some ratings.
@@ -192,20 +202,38 @@ impl Rating {
         let mut items = self.gallery.items();
         Chance::new(seed, "pictures", epoch.into()).shuffle(&mut items);
         let mut sums = (0.0, 0.0);
-        for some in items.chunks(self.settings.batch.max(1)) {
-            let pictures = self.pictures(some)?;
-            let [_, map] = self.network.encode(&pictures, true)?;
-            let made = self.network.decode(&map, true)?;
-            let kept = structure(&pictures, &made)?.mean_all()?;
-            let error = (&made - &pictures)?.sqr()?.mean_all()?;
-            let loss = (((1.0 - &kept)? * f64::from(self.settings.structure))?
-                + (&error * f64::from(self.settings.pixels))?)?;
-            self.adams[0].step(&mut loss.backward()?)?;
-            sums.0 += (1.0 - f64::from(kept.to_scalar::<f32>()?)) * some.len() as f64;
-            sums.1 += f64::from(error.to_scalar::<f32>()?) * some.len() as f64;
+        for batch in items.chunks(self.settings.batch.max(1)) {
+            let parts = batch.par_chunks(PART).map(|part| self.picture_part(part, batch.len()));
+            let parts: Vec<_> = parts.collect::<candle_core::Result<_>>()?;
+            let (gradients, losses): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
+            self.adams[0].step_along(gradients)?;
+            for (structure, pixels) in losses {
+                sums.0 += structure;
+                sums.1 += pixels;
+            }
         }
         let count = items.len().max(1) as f64;
         Ok((sums.0 / count, sums.1 / count))
+    }
+
+    /// The gradients of a part of a batch of so many pictures, and the part's losses, picture by picture.
+    fn picture_part(
+        &self,
+        part: &[u32],
+        batch: usize,
+    ) -> candle_core::Result<(GradStore, (f64, f64))> {
+        let pictures = self.pictures(part)?;
+        let [_, map] = self.network.encode(&pictures, true)?;
+        let made = self.network.decode(&map, true)?;
+        let kept = structure(&pictures, &made)?.mean_all()?;
+        let error = (&made - &pictures)?.sqr()?.mean_all()?;
+        let share = part.len() as f64 / batch as f64;
+        let loss = (((1.0 - &kept)? * (share * f64::from(self.settings.structure)))?
+            + (&error * (share * f64::from(self.settings.pixels)))?)?;
+        let value = |loss: &Tensor| loss.to_scalar::<f32>().map(f64::from);
+        let (structure, pixels) = (1.0 - value(&kept)?, value(&error)?);
+        let count = part.len() as f64;
+        Ok((backward(&loss)?, (structure * count, pixels * count)))
     }
 
     /// Phase II.
@@ -217,42 +245,76 @@ impl Rating {
     ) -> candle_core::Result<(f64, f64)> {
         let mut order: Vec<u32> = (0..ratings.len() as u32).collect();
         Chance::new(seed, "ratings", epoch.into()).shuffle(&mut order);
-        let (mut rating, mut review) = (0.0, (0.0, 0.0));
+        let (mut sums, mut reviews) = ((0.0, 0.0), 0);
         for batch in order.chunks(self.settings.batch.max(1)) {
             let mut batch: Vec<Rated> = batch.iter().map(|&n| ratings[n as usize]).collect();
             // By item, so that a picture's ratings stand together.
             batch.sort_by_key(|rated| (rated.item, rated.user));
-            let (first, second, reviewed) = self.step(&batch)?;
-            rating += first * batch.len() as f64;
-            review.0 += second * reviewed as f64;
-            review.1 += reviewed as f64;
+            let reviewed = match self.reviews {
+                Some(_) => batch.iter().filter(|rated| rated.review.is_some()).count(),
+                None => 0,
+            };
+            let (rating, review) = self.step(&batch, reviewed)?;
+            sums.0 += rating;
+            sums.1 += review;
+            reviews += reviewed;
         }
-        Ok((rating / ratings.len().max(1) as f64, review.0 / f64::max(review.1, 1.0)))
+        Ok((sums.0 / ratings.len().max(1) as f64, sums.1 / reviews.max(1) as f64))
     }
 
-    /// One step on some ratings; returns the losses as they were before, and how many reviews there were.
-    fn step(&mut self, batch: &[Rated]) -> candle_core::Result<(f64, f64, usize)> {
-        let pairs = self.rows(batch.iter().map(|rated| (rated.user, rated.item)))?;
+    /// One step on some ratings, of which so many come with reviews; returns the losses as they were before, rating by
+    /// rating and review by review.
+    fn step(&mut self, batch: &[Rated], reviewed: usize) -> candle_core::Result<(f64, f64)> {
+        let parts =
+            batch.par_chunks(PART).map(|part| self.rating_part(part, batch.len(), reviewed));
+        let parts: Vec<Part> = parts.collect::<candle_core::Result<_>>()?;
+        let (mut gradients, mut rows, mut losses) = (Vec::new(), Vec::new(), (0.0, 0.0));
+        for part in parts {
+            gradients.push(part.gradients);
+            rows.extend(part.rows);
+            losses.0 += part.rating;
+            losses.1 += part.review;
+        }
+        self.spread(batch, &rows);
+        self.adams[1].step_along(gradients)?;
+        Ok(losses)
+    }
+
+    /// What a part of a batch of so many ratings and so many reviews comes to.
+    fn rating_part(
+        &self,
+        part: &[Rated],
+        batch: usize,
+        reviewed: usize,
+    ) -> candle_core::Result<Part> {
+        let pairs = self.rows(part.iter().map(|rated| (rated.user, rated.item)))?;
         let pairs = Var::from_tensor(&pairs)?;
-        let maps = self.maps(&Seen::of(batch.iter().map(|rated| rated.item)), true)?;
-        let judged = self.network.judge(&pairs, &maps, true)?;
-        let truth: Vec<f32> = batch.iter().map(|rated| rated.value).collect();
-        let truth = Tensor::from_vec(truth, batch.len(), &Device::Cpu)?;
-        let error = (&judged.ratings - truth)?.sqr()?.mean_all()?;
-        let mut loss = error.clone();
-        let mut reviews = (0.0, 0);
-        if let Some((places, vectors)) = self.reviewed(batch)? {
-            let told = self.network.review(&judged.last.index_select(&places, 0)?, true)?;
-            let error = (told - &vectors)?.sqr()?.mean_all()?;
-            reviews = (f64::from(error.to_scalar::<f32>()?), vectors.dim(0)?);
-            loss = (loss + (error * f64::from(self.settings.review))?)?;
+        let seen = Seen::of(part.iter().map(|rated| rated.item));
+        let maps = self.network.encode(&self.pictures(&seen.pictures)?, true)?;
+        let judged = self.network.judge(&pairs, &maps, &seen.places, true)?;
+        let truth: Vec<f32> = part.iter().map(|rated| rated.value).collect();
+        let truth = Tensor::from_vec(truth, part.len(), &Device::Cpu)?;
+        let error = (&judged.ratings - truth)?.sqr()?.sum_all()?;
+        let rating = f64::from(error.to_scalar::<f32>()?);
+        let mut loss = (error / batch as f64)?;
+        let mut review = 0.0;
+        if let Some((places, vectors)) = self.reviewed(part)? {
+            let last = match vectors.dim(0)? == part.len() {
+                true => judged.last,
+                false => judged.last.index_select(&places, 0)?,
+            };
+            let told = self.network.review(&last, true)?;
+            let error = ((told - &vectors)?.sqr()?.sum_all()? / vectors.dim(1)? as f64)?;
+            review = f64::from(error.to_scalar::<f32>()?);
+            let share = f64::from(self.settings.review) / reviewed as f64;
+            loss = (loss + (error * share)?)?;
         }
-        let mut gradients = loss.backward()?;
-        if let Some(gradient) = gradients.remove(&pairs) {
-            self.spread(batch, &gradient.flatten_all()?.to_vec1()?);
-        }
-        self.adams[1].step(&mut gradients)?;
-        Ok((f64::from(error.to_scalar::<f32>()?), reviews.0, reviews.1))
+        let mut gradients = backward(&loss)?;
+        let rows = match gradients.remove(&pairs) {
+            Some(gradient) => gradient.flatten_all()?.to_vec1()?,
+            None => vec![0.0; pairs.elem_count()],
+        };
+        Ok(Part { gradients, rows, rating, review })
     }
 
     /// The places of those ratings that come with reviews, and the reviews' vectors.
@@ -292,18 +354,21 @@ impl Rating {
 
     /// What users will think of items, from -1 to 1, with what each pixel of both maps counted for.
     pub fn judge(&self, pairs: &[(u32, u32)]) -> Result<(Vec<f32>, [Vec<f32>; 2]), Error> {
+        let parts = pairs.par_chunks(PART).map(|part| self.judge_part(part));
+        let parts: Vec<_> = parts.collect::<candle_core::Result<_>>().map_err(failed)?;
         let mut all = (Vec::new(), [Vec::new(), Vec::new()]);
-        for some in pairs.chunks(256) {
-            let judged = self.judge_some(some).map_err(failed)?;
-            all.0.extend(judged.0);
-            all.1.iter_mut().zip(judged.1).for_each(|(all, some)| all.extend(some));
+        for (ratings, attention) in parts {
+            all.0.extend(ratings);
+            all.1.iter_mut().zip(attention).for_each(|(all, part)| all.extend(part));
         }
         Ok(all)
     }
 
-    fn judge_some(&self, pairs: &[(u32, u32)]) -> candle_core::Result<(Vec<f32>, [Vec<f32>; 2])> {
-        let maps = self.maps(&Seen::of(pairs.iter().map(|pair| pair.1)), false)?;
-        let judged = self.network.judge(&self.rows(pairs.iter().copied())?, &maps, false)?;
+    fn judge_part(&self, pairs: &[(u32, u32)]) -> candle_core::Result<(Vec<f32>, [Vec<f32>; 2])> {
+        let seen = Seen::of(pairs.iter().map(|pair| pair.1));
+        let maps = self.network.encode(&self.pictures(&seen.pictures)?, false)?;
+        let rows = self.rows(pairs.iter().copied())?;
+        let judged = self.network.judge(&rows, &maps, &seen.places, false)?;
         let [near, far] = judged.attention.map(|a| a.flatten_all()?.to_vec1::<f32>());
         Ok((judged.ratings.to_vec1()?, [near?, far?]))
     }

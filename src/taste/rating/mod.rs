@@ -23,7 +23,7 @@ pub use baselines::{Biases, Factorisation};
 pub use drawn::{course, overlaid, side_by_side};
 pub use kept::{KeptRating, Told, reranker};
 pub use learn::{Losses, Rating, RatingSettings, SIDE};
-pub use look::{gather, worth};
+pub use look::look;
 pub use network::{Judged, RatingNetwork, Sizes};
 pub use ratings::{Rated, Ratings, Stars, mean_squared_error};
 pub use reviews::embed;

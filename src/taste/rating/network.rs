@@ -12,17 +12,16 @@
 //! What a look brings back joins the *next* dense layer's input; the last one's joins what the rating and the review are
 //! told from.
 
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 
-use super::look::{gather, worth};
+use super::look::look;
 use crate::encode::image::{Geometry, Padding};
-use crate::taste::net::{Activation, conv_transpose2d, conv2d, softmax};
+use crate::taste::net::{Activation, conv_transpose2d, conv2d};
 use crate::taste::parameters::Parameters;
 
 const CHANNELS: [usize; 2] = [32, 16];
 const FIRST: Geometry = Geometry { kernel: 4, stride: 3, padding: Padding::Each(0) };
 const SECOND: Geometry = Geometry { kernel: 3, stride: 1, padding: Padding::Each(0) };
-const POINT: Geometry = Geometry { kernel: 1, stride: 1, padding: Padding::Each(0) };
 
 /// The parts of the network that phase I trains; phase II trains the encoder and all the rest.
 const PICTURES: [&str; 2] = ["encoder.", "decoder."];
@@ -135,30 +134,37 @@ impl RatingNetwork {
         candle_nn::ops::sigmoid(&logits)
     }
 
-    /// Looks at a map with a question: what it brings back, and what each pixel counted for.
-    fn look(&self, n: usize, hidden: &Tensor, map: &Tensor, learns: bool) -> Result<[Tensor; 2]> {
-        let (maps, channels, rows, columns) = map.dims4()?;
-        let units = self.sizes.attention;
+    /// Looks at maps with questions, about the maps at `places`: what it brings back, and what each pixel counted for.
+    fn look(
+        &self,
+        n: usize,
+        hidden: &Tensor,
+        maps: &Tensor,
+        places: &[u32],
+        learns: bool,
+    ) -> Result<[Tensor; 2]> {
         let key = self.parameters.get(&format!("look.{n}.key"), learns)?;
-        let none = Tensor::zeros(units, DType::F32, &Device::Cpu)?;
-        let keys = conv2d(map, &key, &none, POINT, Activation::None)?;
-        let keys = keys.reshape((maps, units, rows * columns))?;
+        let w = self.parameters.get(&format!("look.{n}.worth"), learns)?;
         let question = format!("look.{n}.question");
         let question = self.parameters.apply(hidden, &question, Activation::None, learns)?;
-        let w = self.parameters.get(&format!("look.{n}.worth"), learns)?;
-        let weights = softmax(&worth(&keys, &question, &w)?)?;
-        let found = gather(&map.reshape((maps, channels, rows * columns))?, &weights)?;
-        Ok([found, weights])
+        look(&maps.flatten_from(2)?, &question, (&key, &w), places.to_vec())
     }
 
-    /// Rates pairs: a row of user and item side by side each, and the maps of the items' pictures.
-    pub fn judge(&self, pairs: &Tensor, maps: &[Tensor; 2], learns: bool) -> Result<Judged> {
+    /// Rates pairs: a row of user and item side by side each, and the maps of pictures, of which the pair's place in
+    /// `places` says which is the item's.
+    pub fn judge(
+        &self,
+        pairs: &Tensor,
+        maps: &[Tensor; 2],
+        places: &[u32],
+        learns: bool,
+    ) -> Result<Judged> {
         let relu = Activation::Relu;
         let first = self.parameters.apply(pairs, "first", relu, learns)?;
-        let [found, near] = self.look(0, &first, &maps[0], learns)?;
+        let [found, near] = self.look(0, &first, &maps[0], places, learns)?;
         let joined = Tensor::cat(&[&first, &found], 1)?;
         let second = self.parameters.apply(&joined, "second", relu, learns)?;
-        let [found, far] = self.look(1, &second, &maps[1], learns)?;
+        let [found, far] = self.look(1, &second, &maps[1], places, learns)?;
         let last = Tensor::cat(&[&second, &found], 1)?;
         let rating = self.parameters.apply(&last, "rating", Activation::None, learns)?;
         Ok(Judged { ratings: rating.flatten_all()?.tanh()?, last, attention: [near, far] })

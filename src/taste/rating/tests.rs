@@ -93,22 +93,30 @@ fn noise(shape: &[usize], name: &str) -> Tensor {
 
 #[test]
 fn gradients_are_the_slopes_of_what_they_are_of() {
-    let maps = [noise(&[3, 4, 6], "keys"), noise(&[3, 4], "questions"), noise(&[4], "w")];
-    check("worth", maps.to_vec(), 0, 5e-3, |t| worth(&t[0], &t[1], &t[2]).unwrap());
-    let maps = [noise(&[3, 4, 6], "map"), noise(&[3, 6], "weights")];
-    check("gather", maps.to_vec(), 0, 5e-3, |t| gather(&t[0], &t[1]).unwrap());
+    // Three questions about two maps, the second of which is asked twice.
+    let parts =
+        [("maps", vec![2, 3, 7]), ("questions", vec![3, 4]), ("keys", vec![4, 3]), ("w", vec![4])];
+    let parts = parts.map(|(name, shape)| noise(&shape, name));
+    check("look", parts.to_vec(), 0, 5e-3, |t| {
+        let [found, counted] = look(&t[0], &t[1], (&t[2], &t[3]), vec![1, 0, 1]).unwrap();
+        Tensor::cat(&[found, counted], 1).unwrap()
+    });
     let pictures = [noise(&[2, 3, 9, 11], "true"), noise(&[2, 3, 9, 11], "made")];
     check("structure", pictures.to_vec(), 1, 2e-3, |t| structure(&t[0], &t[1]).unwrap());
 }
 
-/// By hand: one unit, keys 0 and atanh(1/2), no question: worth 0 and w/2.
+/// By hand: one unit, keys 0 and atanh(1/2), no question: worth 0 and 3/2, so that the second counts e^1.5 times as much.
 #[test]
 fn a_pixel_is_worth_what_its_key_says() {
-    let keys = Tensor::new(&[[[0f32, 0.549_306_1]]], &Device::Cpu).unwrap();
-    let question = Tensor::new(&[[0f32]], &Device::Cpu).unwrap();
-    let w = Tensor::new(&[3f32], &Device::Cpu).unwrap();
-    let e = values(&worth(&keys, &question, &w).unwrap());
-    assert!(e[0].abs() < 1e-6 && (e[1] - 1.5).abs() < 1e-5, "{e:?}");
+    let one =
+        |values: &[f32], shape: &[usize]| Tensor::from_slice(values, shape, &Device::Cpu).unwrap();
+    let map = one(&[0.0, 0.549_306_1], &[1, 1, 2]);
+    let how = (&one(&[1.0], &[1, 1]), &one(&[3.0], &[1]));
+    let [found, counted] = look(&map, &one(&[0.0], &[1, 1]), how, vec![0]).unwrap();
+    let second = 1.5f32.exp() / (1.0 + 1.5f32.exp());
+    let (found, counted) = (values(&found), values(&counted));
+    assert!((counted[1] - second).abs() < 1e-6 && (counted[0] + second - 1.0).abs() < 1e-6);
+    assert!((found[0] - second * 0.549_306_1).abs() < 1e-6, "{found:?}");
 }
 
 fn assert_close(what: &str, ours: &Tensor, theirs: &Value) {
@@ -178,7 +186,7 @@ fn both_phases_their_losses_gradients_and_steps_are_pytorchs() {
     let (network, case) = (seeded(&golden), &golden["ratings"]);
     let pairs = Var::from_tensor(&parameter("rating.pairs", &[3, 32])).unwrap();
     let maps = network.encode(&pictures(), true).unwrap();
-    let judged = network.judge(&pairs, &maps, true).unwrap();
+    let judged = network.judge(&pairs, &maps, &[0, 1, 2], true).unwrap();
     let review = network.review(&judged.last, true).unwrap();
     for (name, ours) in [
         ("ratings", &judged.ratings),
