@@ -85,10 +85,10 @@ def evaluated(binary, place, data, models, seeds, epochs):
     return lines
 
 
-def reranked(binary, worker, place, user):
-    """CPU milliseconds that it takes to score 200 candidates by VBPR."""
-    run([binary, "train", "-q", place, "--model", "vbpr", "--epochs", "5"])
-    ours = Worker("lookalike", [worker, "rerank", place, "vbpr", user, 200])
+def reranked(binary, worker, place, user, model):
+    """CPU milliseconds that it takes to score 200 candidates."""
+    run([binary, "train", "-q", place, "--model", model, "--epochs", "5"])
+    ours = Worker("lookalike", [worker, "rerank", place, model, user, 200])
     cpu, _ = in_turns([ours], str, 0.5, 5)[ours]
     ours.close()
     return cpu * 1e3
@@ -101,9 +101,12 @@ def categories_and_stars(binary, data, place, reviews, seeds, epochs):
     if reviews.is_file():
         rated = place.with_suffix(".rated.lookalike")
         if not rated.exists():
-            run(["cp", "-r", place, rated])
+            # With an encoder of texts, which reads the reviews.
+            run([binary, "index", "-q", reviews.parent / "catalogue.csv", "--images", reviews.parent, rated])
             run([binary, "interactions", "-q", rated, reviews, "--anew"])
         commands.append([binary, "evaluate", rated, *command[3:], "--model", "rating"])
+    else:
+        print(f"{data}: skipped: the rating model, for nobody has rated anything: there is no {reviews}", file=sys.stderr)
     for command in commands:
         done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         if done.returncode:
@@ -144,8 +147,9 @@ def main():
         if options.json:
             with open(options.json, "a") as file:
                 file.writelines(json.dumps(line) + "\n" for line in lines)
-    milliseconds = reranked(binary, build("taste_worker"), sets["shop"], "U000001")
-    print(f"re-ranking 200 candidates by vbpr: {milliseconds:.3f} ms of CPU time")
+    for model, place in [("vbpr", sets["shop"]), ("rating", sets["shop"].with_suffix(".rated.lookalike"))]:
+        milliseconds = reranked(binary, build("taste_worker"), place, "U000001", model)
+        print(f"re-ranking 200 candidates by {model}: {milliseconds:.3f} ms of CPU time")
     bars("taste-quick" if options.quick else "taste", "Taste", drawn, "1 - AUC")
 
 

@@ -1,17 +1,18 @@
-"""Training: a step of CNN-F and of AlexNet, forward, backward and AdamW, against PyTorch; and triples a CPU second of
+"""Training: a step of CNN-F, of AlexNet and of the rating model's two phases against PyTorch; and triples a CPU second of
 BPR-MF against implicit, of VBPR against Cornac.
 
 PyTorch is the Python index's, with its own BLAS: Debian's takes twice the time.
 """
 
 import train_rates
+import train_rating
 import train_step
 from harness import arguments, bars, finish
 
 
 def main():
     options = arguments(__doc__)
-    results = train_step.measure(options.quick)
+    results = train_step.measure(options.quick) + train_rating.measure(options.quick)
     rates = train_rates.measure(options.quick)
     finish(results + rates, options.json)
     train_rates.append(train_rates.more(options.quick), options.json)

@@ -19,7 +19,7 @@ use candle_core::{Device, Tensor, Var};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::network::{RatingNetwork, Sizes};
+use super::network::{RatingNetwork, Sight, Sizes};
 use super::ratings::Rated;
 use super::structure::structure;
 use crate::taste::Error;
@@ -35,13 +35,15 @@ use crate::taste::net::{Adam, AdamSettings, backward};
 pub const SIDE: usize = 40;
 
 /// Pictures, or ratings, of a part of a batch.
-const PART: usize = 16;
+pub(super) const PART: usize = 16;
 
 /// What can be chosen.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RatingSettings {
     /// Values of a user, and of an item.
     pub embedding: usize,
+    /// Whether pictures are looked at.
+    pub pictures: bool,
     /// Whether reviews are learned from.
     pub reviews: bool,
     /// What structure counts for in pictures.
@@ -67,6 +69,7 @@ impl Default for RatingSettings {
     fn default() -> Self {
         RatingSettings {
             embedding: 16,
+            pictures: true,
             reviews: true,
             structure: 1.0,
             pixels: 1.0,
@@ -147,7 +150,12 @@ impl Rating {
         assert_eq!(gallery.side(), SIDE, "pictures of another size");
         let reviews = reviews.filter(|_| settings.reviews);
         let review = reviews.as_ref().map_or(0, |reviews| reviews.dimension());
-        let sizes = Sizes { embedding: settings.embedding, review, ..Sizes::default() };
+        let sizes = Sizes {
+            embedding: settings.embedding,
+            review,
+            pictures: settings.pictures,
+            ..Sizes::default()
+        };
         let network = RatingNetwork::new(sizes, settings.seed).map_err(failed)?;
         let steps = AdamSettings { rate: settings.rate, ..AdamSettings::default() };
         let drawn = |name, rows: usize| {
@@ -172,14 +180,22 @@ impl Rating {
         &self.network
     }
 
+    /// How many items there are.
+    pub fn items(&self) -> usize {
+        self.items.rows()
+    }
+
     /// Some items' pictures.
-    fn pictures(&self, items: &[u32]) -> candle_core::Result<Tensor> {
+    pub(super) fn pictures(&self, items: &[u32]) -> candle_core::Result<Tensor> {
         let pixels = self.gallery.batch(items, Scale::Unit);
         Tensor::from_vec(pixels, (items.len(), 3, SIDE, SIDE), &Device::Cpu)
     }
 
     /// Users and items side by side.
-    fn rows(&self, pairs: impl Iterator<Item = (u32, u32)>) -> candle_core::Result<Tensor> {
+    pub(super) fn rows(
+        &self,
+        pairs: impl Iterator<Item = (u32, u32)>,
+    ) -> candle_core::Result<Tensor> {
         let mut rows = Vec::new();
         for (user, item) in pairs {
             rows.extend_from_slice(self.users.row(user));
@@ -188,6 +204,21 @@ impl Rating {
         let width = 2 * self.settings.embedding;
         let count = rows.len() / width;
         Tensor::from_vec(rows, (count, width), &Device::Cpu)
+    }
+
+    /// Calls `f` with what there is to see of some pairs' items: each picture is encoded once.
+    pub(super) fn seeing<T>(
+        &self,
+        items: impl Iterator<Item = u32> + Clone,
+        learns: bool,
+        f: impl FnOnce(Sight<'_>) -> candle_core::Result<T>,
+    ) -> candle_core::Result<T> {
+        if !self.settings.pictures {
+            return f(Sight::Nowhere);
+        }
+        let seen = Seen::of(items);
+        let maps = self.network.encode(&self.pictures(&seen.pictures)?, learns)?;
+        f(Sight::Maps { maps: &maps, places: &seen.places })
     }
 
     /// Learns once from the pictures and from some ratings.
@@ -199,6 +230,9 @@ impl Rating {
 
     /// Phase I.
     pub fn learn_pictures(&mut self, seed: u64, epoch: u32) -> candle_core::Result<(f64, f64)> {
+        if !self.settings.pictures {
+            return Ok((0.0, 0.0));
+        }
         let mut items = self.gallery.items();
         Chance::new(seed, "pictures", epoch.into()).shuffle(&mut items);
         let mut sums = (0.0, 0.0);
@@ -289,9 +323,9 @@ impl Rating {
     ) -> candle_core::Result<Part> {
         let pairs = self.rows(part.iter().map(|rated| (rated.user, rated.item)))?;
         let pairs = Var::from_tensor(&pairs)?;
-        let seen = Seen::of(part.iter().map(|rated| rated.item));
-        let maps = self.network.encode(&self.pictures(&seen.pictures)?, true)?;
-        let judged = self.network.judge(&pairs, &maps, &seen.places, true)?;
+        let judged = self.seeing(part.iter().map(|rated| rated.item), true, |sight| {
+            self.network.judge(&pairs, sight, true)
+        })?;
         let truth: Vec<f32> = part.iter().map(|rated| rated.value).collect();
         let truth = Tensor::from_vec(truth, part.len(), &Device::Cpu)?;
         let error = (&judged.ratings - truth)?.sqr()?.sum_all()?;
@@ -350,36 +384,6 @@ impl Rating {
         let step = self.lazy.step();
         self.users.descend(step);
         self.items.descend(step);
-    }
-
-    /// What users will think of items, from -1 to 1, with what each pixel of both maps counted for.
-    pub fn judge(&self, pairs: &[(u32, u32)]) -> Result<(Vec<f32>, [Vec<f32>; 2]), Error> {
-        let parts = pairs.par_chunks(PART).map(|part| self.judge_part(part));
-        let parts: Vec<_> = parts.collect::<candle_core::Result<_>>().map_err(failed)?;
-        let mut all = (Vec::new(), [Vec::new(), Vec::new()]);
-        for (ratings, attention) in parts {
-            all.0.extend(ratings);
-            all.1.iter_mut().zip(attention).for_each(|(all, part)| all.extend(part));
-        }
-        Ok(all)
-    }
-
-    fn judge_part(&self, pairs: &[(u32, u32)]) -> candle_core::Result<(Vec<f32>, [Vec<f32>; 2])> {
-        let seen = Seen::of(pairs.iter().map(|pair| pair.1));
-        let maps = self.network.encode(&self.pictures(&seen.pictures)?, false)?;
-        let rows = self.rows(pairs.iter().copied())?;
-        let judged = self.network.judge(&rows, &maps, &seen.places, false)?;
-        let [near, far] = judged.attention.map(|a| a.flatten_all()?.to_vec1::<f32>());
-        Ok((judged.ratings.to_vec1()?, [near?, far?]))
-    }
-
-    /// What is left of some items' pictures after encoding and decoding: values from 0 to 1.
-    pub fn reconstruct(&self, items: &[u32]) -> Result<Vec<f32>, Error> {
-        let made = self.pictures(items).and_then(|pictures| {
-            let [_, map] = self.network.encode(&pictures, false)?;
-            self.network.decode(&map, false)?.flatten_all()?.to_vec1()
-        });
-        made.map_err(failed)
     }
 
     /// What it takes to answer, without the optimisers' memory and without the review branch.

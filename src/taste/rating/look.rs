@@ -11,6 +11,9 @@
 //! about one map.
 
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
+use half::f16;
+use half::slice::HalfFloatSliceExt;
+use rayon::prelude::*;
 
 use crate::encode::kernels::{Isa, Matrix, Onto, exp, for_each_isa, multiply_onto};
 use crate::taste::net::values::{elements, stored, sum_of, tensor, with};
@@ -28,6 +31,37 @@ pub fn look(
     // Of one operation's arguments there can be three.
     let how = Tensor::cat(&[&keys.flatten_all()?, w], 0)?;
     let found = maps.contiguous()?.apply_op3(&questions.contiguous()?, &how, Look { places })?;
+    Ok([found.narrow(1, 0, channels)?, found.narrow(1, channels, pixels)?])
+}
+
+/// The same where keys and maps of so many channels and pixels are kept as halves, a picture a question; nothing is
+/// learned.
+pub(super) fn look_kept(
+    kept: &[&[u8]],
+    (channels, pixels): (usize, usize),
+    questions: &Tensor,
+    w: &Tensor,
+) -> Result<[Tensor; 2]> {
+    let (asked, units) = questions.dims2()?;
+    let wide = channels + pixels;
+    if asked != kept.len() || kept.iter().any(|kept| kept.len() != 2 * (units + channels) * pixels)
+    {
+        bail!("{asked} questions of {units} values about {} pictures", kept.len());
+    }
+    let found = with([questions, w], |[q, w]| {
+        let mut found = vec![0.0; asked * wide];
+        let rows = found.par_chunks_mut(wide).zip(q.par_chunks(units)).zip(kept);
+        rows.for_each(|((found, q), kept)| {
+            let halves = kept.as_chunks::<2>().0.iter().map(|half| f16::from_le_bytes(*half));
+            let mut values = vec![0.0; kept.len() / 2];
+            halves.collect::<Vec<f16>>().convert_to_f32_slice(&mut values);
+            let (keys, map) = values.split_at_mut(units * pixels);
+            mix(Isa::best(), keys, q);
+            find(Isa::best(), keys, w, map, found);
+        });
+        found
+    })?;
+    let found = tensor(found, (asked, wide))?;
     Ok([found.narrow(1, 0, channels)?, found.narrow(1, channels, pixels)?])
 }
 
