@@ -42,7 +42,7 @@ pub use cnn_f::cnn_f;
 pub use conv::{Activation, conv_transpose2d, conv2d};
 pub use dense::dense;
 pub use dropout::dropout;
-pub use gradients::backward;
+pub use gradients::{backward, keep_freed};
 pub use loss::log_sigmoid;
 pub use network::{Network, Pass};
 pub use norm::{layer_norm, softmax};

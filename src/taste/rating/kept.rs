@@ -11,9 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use super::baselines::Biases;
 use super::judge::Verdicts;
-use super::learn::{Rating, RatingSettings, SIDE};
+use super::learn::{Rating, SIDE};
 use super::looks::{self, Looks};
 use super::ratings::Stars;
+use super::settings::RatingSettings;
 use super::train::{RatingEpoch, TrainedRating};
 use crate::collection::Collection;
 use crate::taste::Error;

@@ -17,10 +17,10 @@ use std::sync::Arc;
 use candle_core::backprop::GradStore;
 use candle_core::{Device, Tensor, Var};
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
 use super::network::{RatingNetwork, Sight, Sizes};
 use super::ratings::Rated;
+use super::settings::{Losses, RatingSettings};
 use super::structure::structure;
 use crate::taste::Error;
 use crate::taste::adam::{Adam as LazyAdam, Table};
@@ -29,72 +29,13 @@ use crate::taste::error::failed;
 use crate::taste::features::Features;
 use crate::taste::gallery::{Gallery, Scale};
 use crate::taste::model::{Array, State, halves, restore, whole};
-use crate::taste::net::{Adam, AdamSettings, backward};
+use crate::taste::net::{Adam, AdamSettings, backward, keep_freed};
 
 /// Rows and columns of the pictures.
 pub const SIDE: usize = 40;
 
 /// Pictures, or ratings, of a part of a batch.
 pub(super) const PART: usize = 16;
-
-/// What can be chosen.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RatingSettings {
-    /// Values of a user, and of an item.
-    pub embedding: usize,
-    /// Whether pictures are looked at.
-    pub pictures: bool,
-    /// Whether reviews are learned from.
-    pub reviews: bool,
-    /// What structure counts for in pictures.
-    pub structure: f32,
-    /// What the squared error counts for in pictures.
-    pub pixels: f32,
-    /// What the squared error of a review's vector counts for, that of a rating being 1. Vectors have length
-    /// √d here, so that their values are about one.
-    pub review: f32,
-    /// Ratings, and pictures, a step.
-    pub batch: usize,
-    /// Adam's step size for the networks.
-    pub rate: f32,
-    /// Adam's step size for users and items.
-    pub rate_tables: f32,
-    /// What keeps users' and items' values small.
-    pub lambda: f32,
-    /// Where chance starts from.
-    pub seed: u64,
-}
-
-impl Default for RatingSettings {
-    fn default() -> Self {
-        RatingSettings {
-            embedding: 16,
-            pictures: true,
-            reviews: true,
-            structure: 1.0,
-            pixels: 1.0,
-            review: 0.5,
-            batch: 256,
-            rate: 1e-3,
-            rate_tables: 1e-3,
-            lambda: 0.01,
-            seed: 1,
-        }
-    }
-}
-
-/// The mean losses of an epoch, each batch's before it was learned from.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct Losses {
-    /// 1 - SSIM.
-    pub structure: f64,
-    /// The squared error of pictures.
-    pub pixels: f64,
-    /// The squared error of ratings.
-    pub rating: f64,
-    /// The squared error of reviews' vectors; 0 without any.
-    pub review: f64,
-}
 
 /// The model.
 pub struct Rating {
@@ -148,6 +89,7 @@ impl Rating {
         settings: RatingSettings,
     ) -> Result<Self, Error> {
         assert_eq!(gallery.side(), SIDE, "pictures of another size");
+        keep_freed();
         let reviews = reviews.filter(|_| settings.reviews);
         let review = reviews.as_ref().map_or(0, |reviews| reviews.dimension());
         let sizes = Sizes {

@@ -110,29 +110,23 @@ fn find_all(t: &[f32], w: &[f32], map: &[f32], found: &mut [f32]) {
     }
 }
 
+/// A question's answer, and the gradient of that.
+#[derive(Clone, Copy)]
+pub(super) struct Answer<'a> {
+    w: &'a [f32],
+    map: &'a [f32],
+    found: &'a [f32],
+    dfound: &'a [f32],
+}
+
 for_each_isa! {
-    /// The gradients of what a question found: `t` becomes `dk`, and the others are added to, but for `dq`.
-    answer(
-        t: &mut [f32], w: &[f32], map: &[f32], found: &[f32], dfound: &[f32], dq: &mut [f32], dhow: &mut [f32],
-        dx: &mut [f32]
-    ) runs answer_all
+    /// The gradients of what a question found: `t` becomes `dk`, and `dq` is overwritten; the others are added to.
+    trace(answer: Answer<'_>, t: &mut [f32], dq: &mut [f32], dhow: &mut [f32], dx: &mut [f32]) runs trace_all
 }
 
 #[inline(always)]
-#[expect(
-    clippy::too_many_arguments,
-    reason = "compiled for each instruction set, a function takes no struct"
-)]
-fn answer_all(
-    t: &mut [f32],
-    w: &[f32],
-    map: &[f32],
-    found: &[f32],
-    dfound: &[f32],
-    dq: &mut [f32],
-    dhow: &mut [f32],
-    dx: &mut [f32],
-) {
+fn trace_all(answer: Answer<'_>, t: &mut [f32], dq: &mut [f32], dhow: &mut [f32], dx: &mut [f32]) {
+    let Answer { w, map, found, dfound } = answer;
     let pixels = t.len() / w.len();
     let channels = map.len() / pixels;
     let (dc, da) = dfound.split_at(channels);
@@ -228,12 +222,11 @@ impl CustomOp3 for Look {
             for (n, &place) in self.places.iter().enumerate() {
                 let map = &x[place as usize * size..][..size];
                 let dx = &mut dx[place as usize * size..][..size];
-                let found = &found[n * wide..][..wide];
                 let mut t = keys_of(u, map, channels);
                 mix(isa, &mut t, &q[n * units..][..units]);
-                let dfound = &dfound[n * wide..][..wide];
-                let dq = &mut dq[n * units..][..units];
-                answer(isa, &mut t, w, map, found, dfound, dq, &mut dhow, dx);
+                let own = n * wide..(n + 1) * wide;
+                let answer = Answer { w, map, found: &found[own.clone()], dfound: &dfound[own] };
+                trace(isa, answer, &mut t, &mut dq[n * units..][..units], &mut dhow, dx);
                 let dk = Matrix::new(&t, units, pixels);
                 let u = Matrix::new(u, units, channels).transposed();
                 multiply_onto(isa, u, dk, Onto::Sum, dx, pixels);

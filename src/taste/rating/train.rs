@@ -9,8 +9,9 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use super::baselines::{Biases, Factorisation};
-use super::learn::{Losses, Rating, RatingSettings};
+use super::learn::Rating;
 use super::ratings::{Parts, Rated, Ratings, mean_squared_error};
+use super::settings::{Losses, RatingSettings};
 use crate::taste::Error;
 use crate::taste::features::Features;
 use crate::taste::gallery::Gallery;

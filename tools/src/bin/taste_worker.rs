@@ -21,7 +21,7 @@ use lookalike::Collection;
 use lookalike::taste::rating::reranker;
 use lookalike::taste::{
     Chance, Factors, Features, History, Interactions, Judge, Learned, Material, Model, Part,
-    Recipe, Reranker, Split, SplitRule, Visitor,
+    Recipe, Split, SplitRule, Visitor,
 };
 use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
