@@ -27,6 +27,7 @@ const HELD_OUT: f32 = 0.1;
 /// alone, and that is said.
 #[derive(clap::Args)]
 #[command(
+    group = clap::ArgGroup::new("what").args(["user", "reconstructions"]).multiple(true).required(true),
     after_help = "Examples:\n  lookalike rate shop.lookalike --user U000042 --item SKU123 --attention looked.png\n  \
                   lookalike rate shop.lookalike --reconstructions remembered.png"
 )]

@@ -178,7 +178,7 @@ impl Rating {
         let mut items = self.gallery.items();
         Chance::new(seed, "pictures", epoch.into()).shuffle(&mut items);
         let mut sums = (0.0, 0.0);
-        for batch in items.chunks(self.settings.batch.max(1)) {
+        for batch in items.chunks(self.settings.batch_pictures.max(1)) {
             let parts = batch.par_chunks(PART).map(|part| self.picture_part(part, batch.len()));
             let parts: Vec<_> = parts.collect::<candle_core::Result<_>>()?;
             let (gradients, losses): (Vec<_>, Vec<_>) = parts.into_iter().unzip();

@@ -18,8 +18,11 @@ pub struct RatingSettings {
     /// What the squared error of a review's vector counts for, that of a rating being 1. Vectors have length
     /// √d here, so that their values are about one.
     pub review: f32,
-    /// Ratings, and pictures, a step.
+    /// Ratings a step.
     pub batch: usize,
+    /// Pictures a step: fewer, for a shop has far fewer pictures than ratings, and an epoch of a few steps teaches
+    /// little.
+    pub batch_pictures: usize,
     /// Adam's step size for the networks.
     pub rate: f32,
     /// Adam's step size for users and items.
@@ -40,6 +43,7 @@ impl Default for RatingSettings {
             pixels: 1.0,
             review: 0.5,
             batch: 256,
+            batch_pictures: 32,
             rate: 1e-3,
             rate_tables: 1e-3,
             lambda: 0.01,

@@ -145,7 +145,7 @@ fn processor_seconds() -> Outcome<f64> {
 fn step(threads: usize, batch: usize) -> Outcome<()> {
     rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
     let reviews = Features::new(Chance::new(1, "reviews", 0).normals(batch * 768, 0.036), 768);
-    let settings = RatingSettings { batch, ..RatingSettings::default() };
+    let settings = RatingSettings { batch, batch_pictures: batch, ..RatingSettings::default() };
     let gallery = gallery(batch, batch);
     let mut model = Rating::new(batch, gallery, Some(Arc::new(reviews)), settings)?;
     let rated: Vec<Rated> = (0..batch as u32)
