@@ -4,12 +4,16 @@ mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use image::{Rgb, RgbImage};
+use lookalike::taste::rating::{
+    Biases, KeptRating, Rated, RatingSettings, RatingTraining, Ratings, SIDE, Stars, embed,
+};
 use lookalike::taste::{
-    Course, Error, InteractionFile, InteractionOptions, Interactions, Keep, Learned, Looks,
-    Material, Paused, Recipe, Reranking, Served, Split, SplitRule, Study, StudyRow, Training,
-    Trial, Visitor, attempt,
+    Course, Error, Gallery, InteractionFile, InteractionOptions, Interactions, Keep, Learned,
+    Looks, Material, Paused, Recipe, Reranker, Reranking, Served, Split, SplitRule, Study,
+    StudyRow, Training, Trial, Visitor, attempt,
 };
 use lookalike::{Collection, Item, Modality, Query};
 use support::{Both, pictured};
@@ -342,6 +346,111 @@ fn a_damaged_model_is_refused_and_says_so() {
         assert!(error.to_string().contains("train the model again"), "{error}");
     }
     opened(&whole).unwrap();
+}
+
+/// Stars for what users have taken, the better the lighter the picture; trained, kept and opened anew.
+#[test]
+fn a_rating_model_that_was_kept_tells_the_same_stars() {
+    let shop = Shop::new();
+    let mut rated = "user,item,rating,review\n".to_owned();
+    for user in 0..30 {
+        for item in (user % 7..ITEMS).step_by(7) {
+            let stars = 1 + (item + user) % 5;
+            rated += &format!("u{user:03},k{item:03},{stars},of {stars} stars\n");
+        }
+    }
+    let file = shop.directory.path().join("reviews.csv");
+    fs::write(&file, rated).unwrap();
+    let rows = InteractionFile::open(&file, &InteractionOptions::default()).unwrap();
+    Collection::add_interactions::<Error>(shop.path(), rows, true).unwrap();
+    let collection = shop.open();
+    let interactions = Interactions::of(&collection).unwrap();
+    let ratings = Ratings::of(&interactions);
+    assert_eq!((ratings.users, ratings.all.len()), (30, ratings.reviews.len()));
+    let reviews = embed(&collection, &ratings.reviews, &mut |_| ()).unwrap().map(Arc::new);
+    let (known, validation) = ratings.divide(0.1, 1);
+    for pictures in [true, false] {
+        let settings = RatingSettings { pictures, ..RatingSettings::default() };
+        let gallery = Arc::new(Gallery::of(&collection, &interactions.items, SIDE, None).unwrap());
+        let training = RatingTraining { epochs: 2, patience: 2, seed: 1 };
+        let parts = (known.as_slice(), validation.as_slice());
+        let (users, learned_by) = (ratings.users, settings.clone());
+        let trained =
+            training.run(users, parts, gallery, reviews.clone(), learned_by, &mut |_| ()).unwrap();
+        let kept = (&Biases::of(&ratings, &known), ratings.stars);
+        KeptRating::write(&collection, &interactions, &trained, kept, settings).unwrap();
+
+        let (first, again) = (KeptRating::open(&collection), KeptRating::open(&collection));
+        let (first, again) = (first.unwrap(), again.unwrap());
+        let id = |key: &str| collection.id_of(key).unwrap().unwrap();
+        for key in ["k000", "k017", "k119"] {
+            let told = first.tell("u003", id(key)).unwrap();
+            assert_eq!(told, again.tell("u003", id(key)).unwrap());
+            assert_eq!((told.user_known, told.attention.is_some()), (true, pictures));
+            let pair = (3, interactions.items.binary_search(&id(key)).unwrap() as u32);
+            let value = trained.model.judge(&[pair]).unwrap().0[0];
+            let error = (ratings.stars.of_value(value) - told.stars).abs();
+            assert!(error < if pictures { 0.01 } else { f32::MIN_POSITIVE }, "{error}");
+            // A search's hits are rated by the same stars, one by one or all together.
+            let ids = [id("k002"), id(key)];
+            let scores = first.score(&Visitor::user("u003"), &ids).unwrap().unwrap();
+            assert!((scores.score(1) - told.stars).abs() < 1e-5);
+        }
+        let stranger = first.tell("nobody", id("k000")).unwrap();
+        assert!(
+            !stranger.user_known && stranger.item_known && stranger.stars == stranger.by_biases
+        );
+        assert!(first.score(&Visitor::user("nobody"), &[0]).unwrap().is_none());
+    }
+}
+
+/// Cut short, emptied, of another make, or without what was seen of the pictures: told, and nothing else.
+#[test]
+fn a_damaged_rating_model_is_refused() {
+    let shop = Shop::new();
+    let collection = shop.open();
+    let interactions = Interactions::of(&collection).unwrap();
+    let rated = |n: u32| Rated { user: n % 20, item: n % 90, value: 0.5, review: None };
+    let known: Vec<Rated> = (0..60).map(rated).collect();
+    let ratings = Ratings {
+        users: interactions.users.len(),
+        items: interactions.items.len(),
+        all: known.clone(),
+        stars: Stars { least: 1.0, most: 5.0 },
+        reviews: Vec::new(),
+    };
+    let gallery = Arc::new(Gallery::of(&collection, &interactions.items, SIDE, None).unwrap());
+    let settings = RatingSettings::default();
+    let training = RatingTraining { epochs: 1, patience: 1, seed: 1 };
+    let parts = (known.as_slice(), [].as_slice());
+    let trained =
+        training.run(ratings.users, parts, gallery, None, settings.clone(), &mut |_| ()).unwrap();
+    let kept = (&Biases::of(&ratings, &known), ratings.stars);
+    let path = KeptRating::write(&collection, &interactions, &trained, kept, settings).unwrap();
+    KeptRating::open(&collection).unwrap();
+    let whole = fs::read(&path).unwrap();
+    let older = String::from_utf8_lossy(&whole).find("version").unwrap();
+    let mut old = whole.clone();
+    let digit = old[older..].iter().position(u8::is_ascii_digit).unwrap();
+    old[older + digit] = b'1';
+    for damaged in [&whole[..whole.len() - 1], &whole[..whole.len() / 2], &whole[..5], &[], &old] {
+        replace(&path, damaged);
+        let error = KeptRating::open(&collection).err().unwrap().to_string();
+        assert!(error.contains("rating.model is damaged") && error.contains("train"), "{error}");
+    }
+    replace(&path, &whole);
+    let entries = fs::read_dir(path.parent().unwrap()).unwrap().map(|entry| entry.unwrap().path());
+    let looks: Vec<PathBuf> =
+        entries.filter(|path| path.extension().is_some_and(|ending| ending == "looks")).collect();
+    assert_eq!(looks.len(), 1);
+    let seen = fs::read(&looks[0]).unwrap();
+    for damaged in [&seen[..seen.len() - 2], &seen[..3], &[]] {
+        replace(&looks[0], damaged);
+        let error = KeptRating::open(&collection).err().unwrap().to_string();
+        assert!(error.contains(".looks is damaged"), "{error}");
+    }
+    fs::remove_file(&looks[0]).unwrap();
+    assert!(KeptRating::open(&collection).err().unwrap().to_string().contains("it is gone"));
 }
 
 /// A new file in the old one's place, as whoever writes one should.

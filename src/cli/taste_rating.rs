@@ -18,7 +18,7 @@ use super::table::{Heading, Table};
 use super::taste::write_plot;
 use super::{Common, Outcome, remark};
 
-/// The part of the ratings that is held out.
+/// The part of the ratings that is held out, to choose by and to judge by.
 const HELD_OUT: f32 = 0.1;
 
 /// Tell how many stars a user will give an item
@@ -27,6 +27,7 @@ const HELD_OUT: f32 = 0.1;
 /// alone, and that is said.
 #[derive(clap::Args)]
 #[command(
+    group = clap::ArgGroup::new("what").args(["user", "reconstructions"]).multiple(true).required(true),
     after_help = "Examples:\n  lookalike rate shop.lookalike --user U000042 --item SKU123 --attention looked.png\n  \
                   lookalike rate shop.lookalike --reconstructions remembered.png"
 )]
@@ -83,6 +84,9 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
     }
     if let Some(path) = &args.reconstructions {
         let (seen, made) = model.remembered(24)?;
+        if seen.is_empty() {
+            return Err("the model does not look at pictures, so that it remembers none".into());
+        }
         save(&side_by_side(&seen, &made, 8), path)?;
     }
     Ok(ExitCode::SUCCESS)
@@ -154,10 +158,10 @@ pub fn train(
     common: &Common,
 ) -> Outcome {
     let given = given(collection, interactions, &settings, common)?;
-    let (known, held) = given.ratings.divide(HELD_OUT, training.seed);
+    let (known, validation) = given.ratings.divide(HELD_OUT, training.seed);
     let trained = training.run(
         given.ratings.users,
-        (&known, &held),
+        (&known, &validation),
         given.gallery,
         given.reviews,
         settings.clone(),
@@ -183,14 +187,17 @@ pub fn train(
             });
             writeln!(out, "{line}")?;
         }
-        false => {
-            writeln!(out, "{}: rating after {epoch} epochs, held-out MSE {mse:.4}", path.display())?
-        }
+        false => writeln!(
+            out,
+            "{}: rating after {epoch} epochs, validation MSE {mse:.4}",
+            path.display()
+        )?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// `lookalike evaluate --model rating`: with and without reviews, beside what is told without looking.
+/// `lookalike evaluate --model rating`: with and without pictures and reviews, beside what is told without looking. The
+/// best epoch is chosen on a part of the ratings, the error told on another.
 pub fn evaluate(
     collection: &Collection,
     interactions: &Interactions,
@@ -205,32 +212,45 @@ pub fn evaluate(
         None => rows.push((name.to_owned(), vec![mse])),
     };
     for seed in 1..=seeds {
-        let (known, held) = given.ratings.divide(HELD_OUT, seed);
-        for (name, mse) in baselines(&given.ratings, &known, &held, seed) {
+        let parts = given.ratings.parts(HELD_OUT, seed);
+        for (name, mse) in baselines(&given.ratings, &parts, seed) {
             add(name, mse);
         }
-        let without = given.reviews.is_some().then_some(("rating-without-reviews", None));
-        let with = ("rating", given.reviews.clone());
-        for (name, reviews) in without.into_iter().chain([with]) {
+        for (name, settings) in variants(settings, given.reviews.is_some()) {
             let training = RatingTraining { epochs, patience, seed };
-            let (users, gallery) = (given.ratings.users, Arc::clone(&given.gallery));
-            let parts = (known.as_slice(), held.as_slice());
-            let trained =
-                training.run(users, parts, gallery, reviews, settings.clone(), &mut |_| ())?;
-            if let Some(best) = trained.best {
-                if !common.quiet {
-                    remark!(
-                        "{name}, seed {seed}: MSE {:.4} after epoch {}",
-                        best.mse,
-                        best.epoch + 1
-                    );
-                }
-                add(name, best.mse);
+            let (gallery, reviews) = (Arc::clone(&given.gallery), given.reviews.clone());
+            let learned = (parts.known.as_slice(), parts.validation.as_slice());
+            let trained = training.run(
+                given.ratings.users,
+                learned,
+                gallery,
+                reviews,
+                settings,
+                &mut |_| (),
+            )?;
+            let mse = trained.error(&parts.test)?;
+            if let Some(best) = trained.best.filter(|_| !common.quiet) {
+                remark!("{name}, seed {seed}: MSE {mse:.4} after epoch {}", best.epoch + 1);
             }
+            add(name, mse);
         }
     }
     print(&rows, collection, common)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The model as it was asked for, and less either of its branches.
+fn variants(
+    settings: &RatingSettings,
+    reviewed: bool,
+) -> impl Iterator<Item = (&'static str, RatingSettings)> {
+    let usual = || settings.clone();
+    let blind = settings
+        .pictures
+        .then(|| ("rating-without-pictures", RatingSettings { pictures: false, ..usual() }));
+    let deaf = (settings.reviews && reviewed)
+        .then(|| ("rating-without-reviews", RatingSettings { reviews: false, ..usual() }));
+    blind.into_iter().chain(deaf).chain([("rating", usual())])
 }
 
 fn print(rows: &[(String, Vec<f64>)], collection: &Collection, common: &Common) -> io::Result<()> {

@@ -181,7 +181,7 @@ impl Keep<'_> {
         columns.extend(state.iter().map(kept));
         write(&path, &about, &columns)?;
 
-        self.clear_rows(collection, &about.rows);
+        clear_others(collection, self.name, &about.rows, ".items");
         Ok(path)
     }
 
@@ -213,17 +213,16 @@ impl Keep<'_> {
         fs::rename(&beside, &path).map_err(io)?;
         Ok(digest)
     }
+}
 
-    /// Removes the vectors of models that had this name before. What cannot be removed only takes room.
-    fn clear_rows(&self, collection: &Collection, digest: &str) {
-        for entry in fs::read_dir(collection.models_folder()).into_iter().flatten().flatten() {
-            let file = entry.file_name();
-            let of_this =
-                file.to_str().and_then(|file| file.strip_prefix(self.name)?.strip_prefix('.'));
-            let old = of_this.and_then(|file| file.strip_suffix(".items"));
-            if old.is_some_and(|old| old != digest && hex::decode::<8>(old).is_some()) {
-                let _ = fs::remove_file(entry.path());
-            }
+/// Removes the files of such an ending of models that had this name before. What cannot be removed only takes room.
+pub(super) fn clear_others(collection: &Collection, name: &str, digest: &str, ending: &str) {
+    for entry in fs::read_dir(collection.models_folder()).into_iter().flatten().flatten() {
+        let file = entry.file_name();
+        let of_this = file.to_str().and_then(|file| file.strip_prefix(name)?.strip_prefix('.'));
+        let old = of_this.and_then(|file| file.strip_suffix(ending));
+        if old.is_some_and(|old| old != digest && hex::decode::<8>(old).is_some()) {
+            let _ = fs::remove_file(entry.path());
         }
     }
 }

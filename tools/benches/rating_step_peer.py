@@ -3,12 +3,11 @@
 
     rating_step_peer.py THREADS BATCH
 
-Answers each line `pictures COUNT` or `ratings COUNT` with the milliseconds of processor time that a step took. Users
+Takes so many steps for each line `pictures COUNT` or `ratings COUNT`. Users
 and items are sparse embeddings under SparseAdam, as ours are. Runs with Debian's python3-torch.
 """
 import json
 import sys
-import time
 
 import torch
 import torch.nn.functional as F
@@ -79,7 +78,6 @@ def phase_two():
 print(json.dumps({"ready": True}), flush=True)
 for line in sys.stdin:
     phase, count = line.split()
-    before = time.process_time()
     for _ in range(int(count)):
         (phase_one if phase == "pictures" else phase_two)()
-    print(json.dumps((time.process_time() - before) * 1e3 / int(count)), flush=True)
+    print(json.dumps(int(count)), flush=True)

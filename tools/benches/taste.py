@@ -102,9 +102,12 @@ def categories_and_stars(binary, data, place, reviews, seeds, epochs):
     if reviews.is_file():
         rated = place.with_suffix(".rated.lookalike")
         if not rated.exists():
-            run(["cp", "-r", place, rated])
+            # With an encoder of texts, which reads the reviews.
+            run([binary, "index", "-q", reviews.parent / "catalogue.csv", "--images", reviews.parent, rated])
             run([binary, "interactions", "-q", rated, reviews, "--anew"])
         commands.append([binary, "evaluate", rated, *command[3:], "--model", "rating"])
+    else:
+        print(f"{data}: skipped: the rating model, for nobody has rated anything: there is no {reviews}", file=sys.stderr)
     for command in commands:
         done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         if done.returncode:
@@ -145,9 +148,10 @@ def main():
         if options.json:
             with open(options.json, "a") as file:
                 file.writelines(json.dumps(line) + "\n" for line in lines)
-    worker = build("taste_worker")
-    for model in RERANKED[: 1 if options.quick else None]:
-        milliseconds = reranked(binary, worker, sets["shop"], model, "U000001")
+    worker, rated = build("taste_worker"), sets["shop"].with_suffix(".rated.lookalike")
+    places = [(model, sets["shop"]) for model in RERANKED[: 1 if options.quick else None]] + [("rating", rated)]
+    for model, place in places:
+        milliseconds = reranked(binary, worker, place, model, "U000001")
         print(f"re-ranking 200 candidates by {model}: {milliseconds:.3f} ms of CPU time")
     bars("taste-quick" if options.quick else "taste", "Taste", drawn, "1 - AUC")
 

@@ -1,10 +1,11 @@
-"""Training: a step of CNN-F and of AlexNet, forward, backward and AdamW, against PyTorch; and triples a CPU second of
-BPR-MF against implicit, of VBPR against Cornac; and steps of the models of sets of pictures against PyTorch.
+"""Training: a step of CNN-F and of AlexNet, of the rating model's two phases, and of the models of sets of pictures, all
+against PyTorch; and triples a CPU second of BPR-MF against implicit, of VBPR against Cornac.
 
 PyTorch is the Python index's, with its own BLAS: Debian's takes twice the time.
 """
 
 import train_rates
+import train_rating
 import train_sets
 import train_step
 from harness import arguments, bars, finish
@@ -12,7 +13,8 @@ from harness import arguments, bars, finish
 
 def main():
     options = arguments(__doc__)
-    results = train_step.measure(options.quick) + train_sets.measure(options.quick)
+    steps = [train_step, train_rating, train_sets]
+    results = [result for step in steps for result in step.measure(options.quick)]
     rates = train_rates.measure(options.quick)
     finish(results + rates, options.json)
     train_rates.append(train_rates.more(options.quick), options.json)

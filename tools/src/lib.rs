@@ -19,5 +19,6 @@
 
 pub mod draw;
 pub mod planted;
+pub mod planted_stars;
 pub mod seed;
 pub mod shop;

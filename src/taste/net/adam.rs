@@ -98,6 +98,24 @@ impl Adam {
         Ok(())
     }
 
+    /// One step along what the parts of a batch have found, summed up in their order.
+    pub fn step_along(&mut self, parts: Vec<GradStore>) -> Result<()> {
+        let mut parts = parts.into_iter();
+        let Some(mut sum) = parts.next() else { return Ok(()) };
+        for mut part in parts {
+            for Slot { parameter, .. } in &self.slots {
+                if let Some(found) = part.remove(parameter) {
+                    let found = match sum.remove(parameter) {
+                        Some(others) => (others + found)?,
+                        None => found,
+                    };
+                    sum.insert(parameter, found);
+                }
+            }
+        }
+        self.step(&mut sum)
+    }
+
     /// Steps taken so far.
     pub fn steps(&self) -> u64 {
         self.step

@@ -47,7 +47,7 @@ pub use conv::{conv_transpose2d, conv2d};
 pub use dense::dense;
 pub use depthwise::depthwise2d;
 pub use dropout::dropout;
-pub use gradients::backward;
+pub use gradients::{backward, keep_freed};
 pub use loss::log_sigmoid;
 pub use mobilenet::MobileNet;
 pub use network::{Network, Pass};

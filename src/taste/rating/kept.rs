@@ -1,7 +1,8 @@
 //! The rating model as a collection keeps it, and as it answers.
 //!
 //! Kept: `taste/rating.model`, the networks, users and items with their keys, and the biases that strangers fall
-//! back to. The review branch is dropped: it has done its work.
+//! back to; and `taste/rating.DIGEST.looks`, what there is to see of every item. The review branch is dropped: it has
+//! done its work.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,8 +10,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::baselines::Biases;
-use super::learn::{Rating, RatingSettings, SIDE};
+use super::judge::Verdicts;
+use super::learn::{Rating, SIDE};
+use super::looks::{self, Looks};
 use super::ratings::Stars;
+use super::settings::RatingSettings;
 use super::train::{RatingEpoch, TrainedRating};
 use crate::collection::Collection;
 use crate::taste::Error;
@@ -18,7 +22,7 @@ use crate::taste::checkpoint::{Checkpoint, Column, write};
 use crate::taste::gallery::{Gallery, Scale};
 use crate::taste::interactions::Interactions;
 use crate::taste::model::{Array, State};
-use crate::taste::served::{Reranker, Scores, Served};
+use crate::taste::served::{Reranker, Scores, Served, clear_others};
 use crate::taste::visitor::Visitor;
 
 /// What stands in a model's file about it.
@@ -31,10 +35,18 @@ struct About {
     most: f32,
     mean: f32,
     users: Vec<String>,
+    /// The digest by which what was seen of the items is named; `None` where the model does not look.
+    looks: Option<String>,
 }
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const NAME: &str = "rating";
+
+/// What every version's description has.
+#[derive(Deserialize)]
+struct Version {
+    version: u32,
+}
 
 /// What the names of the model's arrays begin with.
 const STATE: &str = "state.";
@@ -42,6 +54,7 @@ const STATE: &str = "state.";
 /// A trained rating model of a collection.
 pub struct KeptRating {
     rating: Rating,
+    looks: Option<Looks>,
     biases: Biases,
     stars: Stars,
     gallery: Arc<Gallery>,
@@ -61,7 +74,7 @@ pub struct Told {
     pub user_known: bool,
     /// Whether the item was there at the training.
     pub item_known: bool,
-    /// What each pixel of the two maps counted for; `None` where biases had to do.
+    /// What each pixel of the two maps counted for; `None` where biases had to do, or the model does not look.
     pub attention: Option<[Vec<f32>; 2]>,
 }
 
@@ -78,8 +91,14 @@ impl KeptRating {
         (biases, stars): (&Biases, Stars),
         settings: RatingSettings,
     ) -> Result<PathBuf, Error> {
+        let mut state: State = trained.model.bare_state()?;
+        let digest = looks::digest(&state, &interactions.items);
+        if settings.pictures {
+            looks::write(&looks::file(collection, &digest), &trained.model)?;
+        }
         let about = About {
             version: VERSION,
+            looks: settings.pictures.then(|| digest.clone()),
             settings,
             epochs: trained.epochs.clone(),
             least: stars.least,
@@ -87,7 +106,6 @@ impl KeptRating {
             mean: biases.mean,
             users: interactions.users.clone(),
         };
-        let mut state: State = trained.model.bare_state()?;
         for (name, values) in [("biases.users", &biases.users), ("biases.items", &biases.items)] {
             state.insert(name.to_owned(), Array::rows(1, values.clone()));
         }
@@ -98,6 +116,7 @@ impl KeptRating {
         columns.push(("numbers".to_owned(), Column::Numbers(&interactions.items)));
         let path = file(collection);
         write(&path, &about, &columns)?;
+        clear_others(collection, NAME, &digest, ".looks");
         Ok(path)
     }
 
@@ -109,14 +128,17 @@ impl KeptRating {
             path: collection.path().to_owned(),
         };
         let file = Checkpoint::open(&file(collection))?.ok_or_else(missing)?;
+        if file.about::<Version>()?.version != VERSION {
+            return Err(file.damaged("another version of this program wrote it"));
+        }
         let about: About = file.about()?;
         let (state, items) = (file.arrays(STATE)?, file.numbers("numbers")?);
         let bias = |name: &str| state.get(name).map(|array| array.values.clone());
         let (Some(of_users), Some(of_items)) = (bias("biases.users"), bias("biases.items")) else {
             return Err(file.damaged("it lacks biases"));
         };
-        let fits = about.version == VERSION
-            && about.users.is_sorted()
+        let fits = about.users.is_sorted()
+            && about.looks.is_some() == about.settings.pictures
             && items.is_sorted()
             && of_users.len() == about.users.len()
             && of_items.len() == items.len();
@@ -127,9 +149,14 @@ impl KeptRating {
         let mut rating =
             Rating::new(about.users.len(), Arc::clone(&gallery), None, about.settings)?;
         rating.restore_bare(&state).map_err(|error| file.damaged(error.to_string()))?;
+        let values = rating.network().look_values();
+        let looks = about
+            .looks
+            .map(|digest| Looks::open(&looks::file(collection, &digest), items.len(), values));
         let biases = Biases { mean: about.mean, users: of_users, items: of_items };
         let stars = Stars { least: about.least, most: about.most };
-        Ok(KeptRating { rating, biases, stars, gallery, users: about.users, items })
+        let looks = looks.transpose()?;
+        Ok(KeptRating { rating, looks, biases, stars, gallery, users: about.users, items })
     }
 
     fn user(&self, key: &str) -> Option<u32> {
@@ -139,6 +166,13 @@ impl KeptRating {
 
     fn item(&self, id: u32) -> Option<u32> {
         self.items.binary_search(&id).ok().map(|place| place as u32)
+    }
+
+    fn judge(&self, pairs: &[(u32, u32)]) -> Result<Verdicts, Error> {
+        match &self.looks {
+            Some(looks) => self.rating.judge_kept(pairs, looks),
+            None => self.rating.judge(pairs),
+        }
     }
 
     /// What a user will think of an item, by the collection's number. Where either is new, biases answer.
@@ -153,9 +187,9 @@ impl KeptRating {
             attention: None,
         };
         if let (Some(user), Some(item)) = (user, item) {
-            let (values, attention) = self.rating.judge(&[(user, item)])?;
+            let (values, attention) = self.judge(&[(user, item)])?;
             told.stars = values.first().map_or(by_biases, |&value| self.stars.of_value(value));
-            told.attention = Some(attention);
+            told.attention = self.looks.is_some().then_some(attention);
         }
         Ok(told)
     }
@@ -165,8 +199,11 @@ impl KeptRating {
         Some(self.gallery.batch(&[self.item(item)?], Scale::Unit))
     }
 
-    /// The pictures of the first so many items, and what the network remembers of them.
+    /// The pictures of the first so many items, and what the network remembers of them; none where it does not look.
     pub fn remembered(&self, count: usize) -> Result<(Vec<f32>, Vec<f32>), Error> {
+        if self.looks.is_none() {
+            return Ok((Vec::new(), Vec::new()));
+        }
         let mut items = self.gallery.items();
         items.truncate(count);
         Ok((self.gallery.batch(&items, Scale::Unit), self.rating.reconstruct(&items)?))
@@ -195,7 +232,7 @@ impl Reranker for KeptRating {
         };
         let known: Vec<Option<u32>> = items.iter().map(|&id| self.item(id)).collect();
         let pairs: Vec<(u32, u32)> = known.iter().flatten().map(|&item| (user, item)).collect();
-        let mut told = self.rating.judge(&pairs)?.0.into_iter();
+        let mut told = self.judge(&pairs)?.0.into_iter();
         let mut values = Vec::with_capacity(2 * items.len());
         for item in known {
             let biased = self.stars.of_value(self.biases.tell(Some(user), item));

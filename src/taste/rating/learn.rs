@@ -6,15 +6,21 @@
 //! ```
 //!
 //! Users and items are updated sparsely: half a million rows cost nothing where a batch names a few hundred. A picture
-//! that several ratings of a batch are about is encoded once.
+//! that several ratings of a part of a batch are about is encoded once.
+//!
+//! A batch is learned from in small parts, whose gradients are summed up in their order: what a part holds stays in the
+//! cache, where a batch's maps come page by page from the system; and threads have something to share out that does
+//! not change a bit.
 
 use std::sync::Arc;
 
+use candle_core::backprop::GradStore;
 use candle_core::{Device, Tensor, Var};
-use serde::{Deserialize, Serialize};
+use rayon::prelude::*;
 
-use super::network::{RatingNetwork, Sizes};
+use super::network::{RatingNetwork, Sight, Sizes};
 use super::ratings::Rated;
+use super::settings::{Losses, RatingSettings};
 use super::structure::structure;
 use crate::taste::Error;
 use crate::taste::adam::{Adam as LazyAdam, Table};
@@ -23,66 +29,13 @@ use crate::taste::error::failed;
 use crate::taste::features::Features;
 use crate::taste::gallery::{Gallery, Scale};
 use crate::taste::model::{Array, State, halves, restore, whole};
-use crate::taste::net::{Adam, AdamSettings};
+use crate::taste::net::{Adam, AdamSettings, backward, keep_freed};
 
 /// Rows and columns of the pictures.
 pub const SIDE: usize = 40;
 
-/// What can be chosen.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RatingSettings {
-    /// Values of a user, and of an item.
-    pub embedding: usize,
-    /// Whether reviews are learned from.
-    pub reviews: bool,
-    /// What structure counts for in pictures.
-    pub structure: f32,
-    /// What the squared error counts for in pictures.
-    pub pixels: f32,
-    /// What the squared error of a review's vector counts for, that of a rating being 1. Vectors have length
-    /// √d here, so that their values are about one.
-    pub review: f32,
-    /// Ratings, and pictures, a step.
-    pub batch: usize,
-    /// Adam's step size for the networks.
-    pub rate: f32,
-    /// Adam's step size for users and items.
-    pub rate_tables: f32,
-    /// What keeps users' and items' values small.
-    pub lambda: f32,
-    /// Where chance starts from.
-    pub seed: u64,
-}
-
-impl Default for RatingSettings {
-    fn default() -> Self {
-        RatingSettings {
-            embedding: 16,
-            reviews: true,
-            structure: 1.0,
-            pixels: 1.0,
-            review: 0.5,
-            batch: 256,
-            rate: 1e-3,
-            rate_tables: 1e-3,
-            lambda: 0.01,
-            seed: 1,
-        }
-    }
-}
-
-/// The mean losses of an epoch, each batch's before it was learned from.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct Losses {
-    /// 1 - SSIM.
-    pub structure: f64,
-    /// The squared error of pictures.
-    pub pixels: f64,
-    /// The squared error of ratings.
-    pub rating: f64,
-    /// The squared error of reviews' vectors; 0 without any.
-    pub review: f64,
-}
+/// Pictures, or ratings, of a part of a batch.
+pub(super) const PART: usize = 16;
 
 /// The model.
 pub struct Rating {
@@ -102,6 +55,16 @@ pub struct Rating {
 struct Seen {
     pictures: Vec<u32>,
     places: Vec<u32>,
+}
+
+/// What a part of a batch comes to.
+struct Part {
+    gradients: GradStore,
+    /// Of users and items, rating by rating.
+    rows: Vec<f32>,
+    /// The sums of the losses.
+    rating: f64,
+    review: f64,
 }
 
 impl Seen {
@@ -126,9 +89,15 @@ impl Rating {
         settings: RatingSettings,
     ) -> Result<Self, Error> {
         assert_eq!(gallery.side(), SIDE, "pictures of another size");
+        keep_freed();
         let reviews = reviews.filter(|_| settings.reviews);
         let review = reviews.as_ref().map_or(0, |reviews| reviews.dimension());
-        let sizes = Sizes { embedding: settings.embedding, review, ..Sizes::default() };
+        let sizes = Sizes {
+            embedding: settings.embedding,
+            review,
+            pictures: settings.pictures,
+            ..Sizes::default()
+        };
         let network = RatingNetwork::new(sizes, settings.seed).map_err(failed)?;
         let steps = AdamSettings { rate: settings.rate, ..AdamSettings::default() };
         let drawn = |name, rows: usize| {
@@ -153,31 +122,45 @@ impl Rating {
         &self.network
     }
 
+    /// How many items there are.
+    pub fn items(&self) -> usize {
+        self.items.rows()
+    }
+
     /// Some items' pictures.
-    fn pictures(&self, items: &[u32]) -> candle_core::Result<Tensor> {
+    pub(super) fn pictures(&self, items: &[u32]) -> candle_core::Result<Tensor> {
         let pixels = self.gallery.batch(items, Scale::Unit);
         Tensor::from_vec(pixels, (items.len(), 3, SIDE, SIDE), &Device::Cpu)
     }
 
     /// Users and items side by side.
-    fn rows(&self, pairs: impl Iterator<Item = (u32, u32)>) -> candle_core::Result<Tensor> {
+    pub(super) fn rows(
+        &self,
+        pairs: impl Iterator<Item = (u32, u32)>,
+    ) -> candle_core::Result<Tensor> {
         let mut rows = Vec::new();
         for (user, item) in pairs {
             rows.extend_from_slice(self.users.row(user));
             rows.extend_from_slice(self.items.row(item));
         }
         let width = 2 * self.settings.embedding;
-        Tensor::from_vec(rows.clone(), (rows.len() / width, width), &Device::Cpu)
+        let count = rows.len() / width;
+        Tensor::from_vec(rows, (count, width), &Device::Cpu)
     }
 
-    /// The maps of some pairs' pictures, a map a pair.
-    fn maps(&self, seen: &Seen, learns: bool) -> candle_core::Result<[Tensor; 2]> {
-        let [near, far] = self.network.encode(&self.pictures(&seen.pictures)?, learns)?;
-        if seen.pictures.len() == seen.places.len() && seen.places.is_sorted() {
-            return Ok([near, far]);
+    /// Calls `f` with what there is to see of some pairs' items: each picture is encoded once.
+    pub(super) fn seeing<T>(
+        &self,
+        items: impl Iterator<Item = u32> + Clone,
+        learns: bool,
+        f: impl FnOnce(Sight<'_>) -> candle_core::Result<T>,
+    ) -> candle_core::Result<T> {
+        if !self.settings.pictures {
+            return f(Sight::Nowhere);
         }
-        let places = Tensor::new(seen.places.as_slice(), &Device::Cpu)?;
-        Ok([near.index_select(&places, 0)?, far.index_select(&places, 0)?])
+        let seen = Seen::of(items);
+        let maps = self.network.encode(&self.pictures(&seen.pictures)?, learns)?;
+        f(Sight::Maps { maps: &maps, places: &seen.places })
     }
 
     /// Learns once from the pictures and from some ratings.
@@ -189,23 +172,44 @@ impl Rating {
 
     /// Phase I.
     pub fn learn_pictures(&mut self, seed: u64, epoch: u32) -> candle_core::Result<(f64, f64)> {
+        if !self.settings.pictures {
+            return Ok((0.0, 0.0));
+        }
         let mut items = self.gallery.items();
         Chance::new(seed, "pictures", epoch.into()).shuffle(&mut items);
         let mut sums = (0.0, 0.0);
-        for some in items.chunks(self.settings.batch.max(1)) {
-            let pictures = self.pictures(some)?;
-            let [_, map] = self.network.encode(&pictures, true)?;
-            let made = self.network.decode(&map, true)?;
-            let kept = structure(&pictures, &made)?.mean_all()?;
-            let error = (&made - &pictures)?.sqr()?.mean_all()?;
-            let loss = (((1.0 - &kept)? * f64::from(self.settings.structure))?
-                + (&error * f64::from(self.settings.pixels))?)?;
-            self.adams[0].step(&mut loss.backward()?)?;
-            sums.0 += (1.0 - f64::from(kept.to_scalar::<f32>()?)) * some.len() as f64;
-            sums.1 += f64::from(error.to_scalar::<f32>()?) * some.len() as f64;
+        for batch in items.chunks(self.settings.batch_pictures.max(1)) {
+            let parts = batch.par_chunks(PART).map(|part| self.picture_part(part, batch.len()));
+            let parts: Vec<_> = parts.collect::<candle_core::Result<_>>()?;
+            let (gradients, losses): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
+            self.adams[0].step_along(gradients)?;
+            for (structure, pixels) in losses {
+                sums.0 += structure;
+                sums.1 += pixels;
+            }
         }
         let count = items.len().max(1) as f64;
         Ok((sums.0 / count, sums.1 / count))
+    }
+
+    /// The gradients of a part of a batch of so many pictures, and the part's losses, picture by picture.
+    fn picture_part(
+        &self,
+        part: &[u32],
+        batch: usize,
+    ) -> candle_core::Result<(GradStore, (f64, f64))> {
+        let pictures = self.pictures(part)?;
+        let [_, map] = self.network.encode(&pictures, true)?;
+        let made = self.network.decode(&map, true)?;
+        let kept = structure(&pictures, &made)?.mean_all()?;
+        let error = (&made - &pictures)?.sqr()?.mean_all()?;
+        let share = part.len() as f64 / batch as f64;
+        let loss = (((1.0 - &kept)? * (share * f64::from(self.settings.structure)))?
+            + (&error * (share * f64::from(self.settings.pixels)))?)?;
+        let value = |loss: &Tensor| loss.to_scalar::<f32>().map(f64::from);
+        let (structure, pixels) = (1.0 - value(&kept)?, value(&error)?);
+        let count = part.len() as f64;
+        Ok((backward(&loss)?, (structure * count, pixels * count)))
     }
 
     /// Phase II.
@@ -217,42 +221,76 @@ impl Rating {
     ) -> candle_core::Result<(f64, f64)> {
         let mut order: Vec<u32> = (0..ratings.len() as u32).collect();
         Chance::new(seed, "ratings", epoch.into()).shuffle(&mut order);
-        let (mut rating, mut review) = (0.0, (0.0, 0.0));
+        let (mut sums, mut reviews) = ((0.0, 0.0), 0);
         for batch in order.chunks(self.settings.batch.max(1)) {
             let mut batch: Vec<Rated> = batch.iter().map(|&n| ratings[n as usize]).collect();
             // By item, so that a picture's ratings stand together.
             batch.sort_by_key(|rated| (rated.item, rated.user));
-            let (first, second, reviewed) = self.step(&batch)?;
-            rating += first * batch.len() as f64;
-            review.0 += second * reviewed as f64;
-            review.1 += reviewed as f64;
+            let reviewed = match self.reviews {
+                Some(_) => batch.iter().filter(|rated| rated.review.is_some()).count(),
+                None => 0,
+            };
+            let (rating, review) = self.step(&batch, reviewed)?;
+            sums.0 += rating;
+            sums.1 += review;
+            reviews += reviewed;
         }
-        Ok((rating / ratings.len().max(1) as f64, review.0 / f64::max(review.1, 1.0)))
+        Ok((sums.0 / ratings.len().max(1) as f64, sums.1 / reviews.max(1) as f64))
     }
 
-    /// One step on some ratings; returns the losses as they were before, and how many reviews there were.
-    fn step(&mut self, batch: &[Rated]) -> candle_core::Result<(f64, f64, usize)> {
-        let pairs = self.rows(batch.iter().map(|rated| (rated.user, rated.item)))?;
+    /// One step on some ratings, of which so many come with reviews; returns the losses as they were before, rating by
+    /// rating and review by review.
+    fn step(&mut self, batch: &[Rated], reviewed: usize) -> candle_core::Result<(f64, f64)> {
+        let parts =
+            batch.par_chunks(PART).map(|part| self.rating_part(part, batch.len(), reviewed));
+        let parts: Vec<Part> = parts.collect::<candle_core::Result<_>>()?;
+        let (mut gradients, mut rows, mut losses) = (Vec::new(), Vec::new(), (0.0, 0.0));
+        for part in parts {
+            gradients.push(part.gradients);
+            rows.extend(part.rows);
+            losses.0 += part.rating;
+            losses.1 += part.review;
+        }
+        self.spread(batch, &rows);
+        self.adams[1].step_along(gradients)?;
+        Ok(losses)
+    }
+
+    /// What a part of a batch of so many ratings and so many reviews comes to.
+    fn rating_part(
+        &self,
+        part: &[Rated],
+        batch: usize,
+        reviewed: usize,
+    ) -> candle_core::Result<Part> {
+        let pairs = self.rows(part.iter().map(|rated| (rated.user, rated.item)))?;
         let pairs = Var::from_tensor(&pairs)?;
-        let maps = self.maps(&Seen::of(batch.iter().map(|rated| rated.item)), true)?;
-        let judged = self.network.judge(&pairs, &maps, true)?;
-        let truth: Vec<f32> = batch.iter().map(|rated| rated.value).collect();
-        let truth = Tensor::from_vec(truth, batch.len(), &Device::Cpu)?;
-        let error = (&judged.ratings - truth)?.sqr()?.mean_all()?;
-        let mut loss = error.clone();
-        let mut reviews = (0.0, 0);
-        if let Some((places, vectors)) = self.reviewed(batch)? {
-            let told = self.network.review(&judged.last.index_select(&places, 0)?, true)?;
-            let error = (told - &vectors)?.sqr()?.mean_all()?;
-            reviews = (f64::from(error.to_scalar::<f32>()?), vectors.dim(0)?);
-            loss = (loss + (error * f64::from(self.settings.review))?)?;
+        let judged = self.seeing(part.iter().map(|rated| rated.item), true, |sight| {
+            self.network.judge(&pairs, sight, true)
+        })?;
+        let truth: Vec<f32> = part.iter().map(|rated| rated.value).collect();
+        let truth = Tensor::from_vec(truth, part.len(), &Device::Cpu)?;
+        let error = (&judged.ratings - truth)?.sqr()?.sum_all()?;
+        let rating = f64::from(error.to_scalar::<f32>()?);
+        let mut loss = (error / batch as f64)?;
+        let mut review = 0.0;
+        if let Some((places, vectors)) = self.reviewed(part)? {
+            let last = match vectors.dim(0)? == part.len() {
+                true => judged.last,
+                false => judged.last.index_select(&places, 0)?,
+            };
+            let told = self.network.review(&last, true)?;
+            let error = ((told - &vectors)?.sqr()?.sum_all()? / vectors.dim(1)? as f64)?;
+            review = f64::from(error.to_scalar::<f32>()?);
+            let share = f64::from(self.settings.review) / reviewed as f64;
+            loss = (loss + (error * share)?)?;
         }
-        let mut gradients = loss.backward()?;
-        if let Some(gradient) = gradients.remove(&pairs) {
-            self.spread(batch, &gradient.flatten_all()?.to_vec1()?);
-        }
-        self.adams[1].step(&mut gradients)?;
-        Ok((f64::from(error.to_scalar::<f32>()?), reviews.0, reviews.1))
+        let mut gradients = backward(&loss)?;
+        let rows = match gradients.remove(&pairs) {
+            Some(gradient) => gradient.flatten_all()?.to_vec1()?,
+            None => vec![0.0; pairs.elem_count()],
+        };
+        Ok(Part { gradients, rows, rating, review })
     }
 
     /// The places of those ratings that come with reviews, and the reviews' vectors.
@@ -288,33 +326,6 @@ impl Rating {
         let step = self.lazy.step();
         self.users.descend(step);
         self.items.descend(step);
-    }
-
-    /// What users will think of items, from -1 to 1, with what each pixel of both maps counted for.
-    pub fn judge(&self, pairs: &[(u32, u32)]) -> Result<(Vec<f32>, [Vec<f32>; 2]), Error> {
-        let mut all = (Vec::new(), [Vec::new(), Vec::new()]);
-        for some in pairs.chunks(256) {
-            let judged = self.judge_some(some).map_err(failed)?;
-            all.0.extend(judged.0);
-            all.1.iter_mut().zip(judged.1).for_each(|(all, some)| all.extend(some));
-        }
-        Ok(all)
-    }
-
-    fn judge_some(&self, pairs: &[(u32, u32)]) -> candle_core::Result<(Vec<f32>, [Vec<f32>; 2])> {
-        let maps = self.maps(&Seen::of(pairs.iter().map(|pair| pair.1)), false)?;
-        let judged = self.network.judge(&self.rows(pairs.iter().copied())?, &maps, false)?;
-        let [near, far] = judged.attention.map(|a| a.flatten_all()?.to_vec1::<f32>());
-        Ok((judged.ratings.to_vec1()?, [near?, far?]))
-    }
-
-    /// What is left of some items' pictures after encoding and decoding: values from 0 to 1.
-    pub fn reconstruct(&self, items: &[u32]) -> Result<Vec<f32>, Error> {
-        let made = self.pictures(items).and_then(|pictures| {
-            let [_, map] = self.network.encode(&pictures, false)?;
-            self.network.decode(&map, false)?.flatten_all()?.to_vec1()
-        });
-        made.map_err(failed)
     }
 
     /// What it takes to answer, without the optimisers' memory and without the review branch.

@@ -4,16 +4,20 @@
 //! rating for any user and item, where on the picture it was read, and pictures as the network remembers them.
 //!
 //! `network` has the equations, `learn` the two phases of training; `structure` judges reconstructed pictures, `look` is
-//! how the tower looks at a picture, `baselines` what is told without looking.
+//! how the tower looks at a picture and `looks` what is kept of it, `judge` what a model tells, `baselines` what is told
+//! without looking.
 
 mod baselines;
 mod drawn;
+mod judge;
 mod kept;
 mod learn;
 mod look;
+mod looks;
 mod network;
 mod ratings;
 mod reviews;
+mod settings;
 mod structure;
 #[cfg(test)]
 mod tests;
@@ -21,11 +25,13 @@ mod train;
 
 pub use baselines::{Biases, Factorisation};
 pub use drawn::{course, overlaid, side_by_side};
+pub use judge::Verdicts;
 pub use kept::{KeptRating, Told, reranker};
-pub use learn::{Losses, Rating, RatingSettings, SIDE};
-pub use look::{gather, worth};
-pub use network::{Judged, RatingNetwork, Sizes};
-pub use ratings::{Rated, Ratings, Stars, mean_squared_error};
+pub use learn::{Rating, SIDE};
+pub use look::look;
+pub use network::{Judged, RatingNetwork, Sight, Sizes};
+pub use ratings::{Parts, Rated, Ratings, Stars, mean_squared_error};
 pub use reviews::embed;
+pub use settings::{Losses, RatingSettings};
 pub use structure::structure;
 pub use train::{RatingEpoch, RatingTraining, TrainedRating, baselines};

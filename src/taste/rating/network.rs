@@ -12,17 +12,18 @@
 //! What a look brings back joins the *next* dense layer's input; the last one's joins what the rating and the review are
 //! told from.
 
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 
-use super::look::{gather, worth};
+use super::look::{keys_of, look, look_kept};
 use crate::encode::image::{Geometry, Padding};
-use crate::taste::net::{Activation, conv_transpose2d, conv2d, softmax};
+use crate::taste::net::{Activation, conv_transpose2d, conv2d};
 use crate::taste::parameters::Parameters;
 
 const CHANNELS: [usize; 2] = [32, 16];
+/// Of both maps of a picture of 40 x 40.
+const PIXELS: [usize; 2] = [13 * 13, 11 * 11];
 const FIRST: Geometry = Geometry { kernel: 4, stride: 3, padding: Padding::Each(0) };
 const SECOND: Geometry = Geometry { kernel: 3, stride: 1, padding: Padding::Each(0) };
-const POINT: Geometry = Geometry { kernel: 1, stride: 1, padding: Padding::Each(0) };
 
 /// The parts of the network that phase I trains; phase II trains the encoder and all the rest.
 const PICTURES: [&str; 2] = ["encoder.", "decoder."];
@@ -40,11 +41,13 @@ pub struct Sizes {
     pub attention: usize,
     /// Values of a review's vector; 0 leaves the branch out.
     pub review: usize,
+    /// Whether it looks at pictures.
+    pub pictures: bool,
 }
 
 impl Default for Sizes {
     fn default() -> Self {
-        Sizes { embedding: 16, first: 50, second: 30, attention: 16, review: 768 }
+        Sizes { embedding: 16, first: 50, second: 30, attention: 16, review: 768, pictures: true }
     }
 }
 
@@ -61,35 +64,35 @@ pub struct Judged {
     pub ratings: Tensor,
     /// What ratings and reviews are told from.
     pub last: Tensor,
-    /// What each pixel of both maps counted for.
-    pub attention: [Tensor; 2],
+    /// What each pixel of both maps counted for, if it looked.
+    pub attention: Option<[Tensor; 2]>,
+}
+
+/// Where the tower looks.
+#[derive(Clone, Copy)]
+pub enum Sight<'a> {
+    /// Nowhere: it was built without pictures.
+    Nowhere,
+    /// At maps; the pair's place in `places` says at which.
+    Maps {
+        /// As [`RatingNetwork::encode`] gives them.
+        maps: &'a [Tensor; 2],
+        /// By pair.
+        places: &'a [u32],
+    },
+    /// At what was kept of each pair's picture: [`RatingNetwork::looks`] as halves.
+    Kept(&'a [&'a [u8]]),
 }
 
 impl RatingNetwork {
     /// Networks with their first weights.
     pub fn new(sizes: Sizes, seed: u64) -> Result<Self> {
-        let Sizes { embedding, first, second, attention, review } = sizes;
-        let [wide, narrow] = CHANNELS;
+        let Sizes { embedding, first, second, review, .. } = sizes;
         let mut parameters = Parameters::new(seed);
-        let taps = |geometry: Geometry| geometry.kernel * geometry.kernel;
-        let mut conv = |name: &str, shape: [usize; 2], outputs: usize, geometry: Geometry| {
-            let k = geometry.kernel;
-            let fans = (shape[1] * taps(geometry), shape[0] * taps(geometry));
-            parameters.layer(name, &[shape[0], shape[1], k, k], outputs, fans)
-        };
-        conv("encoder.0", [wide, 3], wide, FIRST)?;
-        conv("encoder.1", [narrow, wide], narrow, SECOND)?;
-        conv("decoder.0", [narrow, wide], wide, SECOND)?;
-        conv("decoder.1", [wide, 3], 3, FIRST)?;
-        for (look, (question, channels)) in
-            [(first, wide), (second, narrow)].into_iter().enumerate()
-        {
-            let bound = (6.0 / (channels + attention) as f64).sqrt();
-            parameters.drawn(&format!("look.{look}.key"), &[attention, channels, 1, 1], bound)?;
-            parameters.dense(&format!("look.{look}.question"), question, attention)?;
-            let bound = (6.0 / (attention + 1) as f64).sqrt();
-            parameters.drawn(&format!("look.{look}.worth"), &[attention], bound)?;
+        if sizes.pictures {
+            see(&mut parameters, sizes)?;
         }
+        let [wide, narrow] = if sizes.pictures { CHANNELS } else { [0, 0] };
         parameters.dense("first", 2 * embedding, first)?;
         parameters.dense("second", first + wide, second)?;
         parameters.dense("rating", second + narrow, 1)?;
@@ -135,37 +138,102 @@ impl RatingNetwork {
         candle_nn::ops::sigmoid(&logits)
     }
 
-    /// Looks at a map with a question: what it brings back, and what each pixel counted for.
-    fn look(&self, n: usize, hidden: &Tensor, map: &Tensor, learns: bool) -> Result<[Tensor; 2]> {
-        let (maps, channels, rows, columns) = map.dims4()?;
-        let units = self.sizes.attention;
-        let key = self.parameters.get(&format!("look.{n}.key"), learns)?;
-        let none = Tensor::zeros(units, DType::F32, &Device::Cpu)?;
-        let keys = conv2d(map, &key, &none, POINT, Activation::None)?;
-        let keys = keys.reshape((maps, units, rows * columns))?;
-        let question = format!("look.{n}.question");
-        let question = self.parameters.apply(hidden, &question, Activation::None, learns)?;
-        let w = self.parameters.get(&format!("look.{n}.worth"), learns)?;
-        let weights = softmax(&worth(&keys, &question, &w)?)?;
-        let found = gather(&map.reshape((maps, channels, rows * columns))?, &weights)?;
-        Ok([found, weights])
+    /// How many values [`looks`](Self::looks) gives of a picture.
+    pub fn look_values(&self) -> usize {
+        let of = |(channels, pixels)| (self.sizes.attention + channels) * pixels;
+        CHANNELS.into_iter().zip(PIXELS).map(of).sum()
     }
 
-    /// Rates pairs: a row of user and item side by side each, and the maps of the items' pictures.
-    pub fn judge(&self, pairs: &Tensor, maps: &[Tensor; 2], learns: bool) -> Result<Judged> {
+    /// What there is to see on pictures whoever asks, picture after picture: for each map its keys and itself.
+    pub fn looks(&self, pictures: &Tensor) -> Result<Vec<f32>> {
+        let maps = self.encode(pictures, false)?;
+        let flat = |tensor: &Tensor| tensor.flatten_all()?.to_vec1::<f32>();
+        let keys = |n: usize| flat(&self.parameters.get(&format!("look.{n}.key"), false)?);
+        let (keys, maps) = ([keys(0)?, keys(1)?], [flat(&maps[0])?, flat(&maps[1])?]);
+        let mut looks = Vec::with_capacity(pictures.dim(0)? * self.look_values());
+        for picture in 0..pictures.dim(0)? {
+            for (n, (channels, pixels)) in CHANNELS.into_iter().zip(PIXELS).enumerate() {
+                let map = &maps[n][picture * channels * pixels..][..channels * pixels];
+                looks.extend(keys_of(&keys[n], map, channels));
+                looks.extend_from_slice(map);
+            }
+        }
+        Ok(looks)
+    }
+
+    /// Looks with a layer's values in mind: these with what that brings back, and what each pixel counted for.
+    fn look(
+        &self,
+        n: usize,
+        hidden: Tensor,
+        sight: Sight<'_>,
+        learns: bool,
+    ) -> Result<(Tensor, Option<Tensor>)> {
+        let get = |part: &str| self.parameters.get(&format!("look.{n}.{part}"), learns);
+        let ask = || {
+            let layer = format!("look.{n}.question");
+            self.parameters.apply(&hidden, &layer, Activation::None, learns)
+        };
+        let [found, counted] = match sight {
+            Sight::Nowhere => return Ok((hidden, None)),
+            Sight::Maps { maps, places } => {
+                let how = (&get("key")?, &get("worth")?);
+                look(&maps[n].flatten_from(2)?, &ask()?, how, places.to_vec())?
+            }
+            Sight::Kept(kept) => {
+                // Of numbers of two bytes.
+                let first = 2 * (self.sizes.attention + CHANNELS[0]) * PIXELS[0];
+                let both = kept.iter().map(|kept| kept.split_at(first));
+                let own: Vec<&[u8]> = match n {
+                    0 => both.map(|(near, _)| near).collect(),
+                    _ => both.map(|(_, far)| far).collect(),
+                };
+                look_kept(&own, (CHANNELS[n], PIXELS[n]), &ask()?, &get("worth")?)?
+            }
+        };
+        Ok((Tensor::cat(&[&hidden, &found], 1)?, Some(counted)))
+    }
+
+    /// Rates pairs: a row of user and item side by side each, and the items' pictures.
+    pub fn judge(&self, pairs: &Tensor, sight: Sight<'_>, learns: bool) -> Result<Judged> {
         let relu = Activation::Relu;
         let first = self.parameters.apply(pairs, "first", relu, learns)?;
-        let [found, near] = self.look(0, &first, &maps[0], learns)?;
-        let joined = Tensor::cat(&[&first, &found], 1)?;
+        let (joined, near) = self.look(0, first, sight, learns)?;
         let second = self.parameters.apply(&joined, "second", relu, learns)?;
-        let [found, far] = self.look(1, &second, &maps[1], learns)?;
-        let last = Tensor::cat(&[&second, &found], 1)?;
+        let (last, far) = self.look(1, second, sight, learns)?;
         let rating = self.parameters.apply(&last, "rating", Activation::None, learns)?;
-        Ok(Judged { ratings: rating.flatten_all()?.tanh()?, last, attention: [near, far] })
+        let attention = near.zip(far).map(|(near, far)| [near, far]);
+        Ok(Judged { ratings: rating.flatten_all()?.tanh()?, last, attention })
     }
 
     /// The vectors that the reviews of some pairs would have.
     pub fn review(&self, last: &Tensor, learns: bool) -> Result<Tensor> {
         self.parameters.apply(last, "review", Activation::None, learns)
     }
+}
+
+/// The encoder, the decoder and how maps are looked at.
+fn see(parameters: &mut Parameters, sizes: Sizes) -> Result<()> {
+    let [wide, narrow] = CHANNELS;
+    let taps = |geometry: Geometry| geometry.kernel * geometry.kernel;
+    let mut conv = |name: &str, shape: [usize; 2], outputs: usize, geometry: Geometry| {
+        let k = geometry.kernel;
+        let fans = (shape[1] * taps(geometry), shape[0] * taps(geometry));
+        parameters.layer(name, &[shape[0], shape[1], k, k], outputs, fans)
+    };
+    conv("encoder.0", [wide, 3], wide, FIRST)?;
+    conv("encoder.1", [narrow, wide], narrow, SECOND)?;
+    conv("decoder.0", [narrow, wide], wide, SECOND)?;
+    conv("decoder.1", [wide, 3], 3, FIRST)?;
+    let units = sizes.attention;
+    for (n, (question, channels)) in
+        [(sizes.first, wide), (sizes.second, narrow)].into_iter().enumerate()
+    {
+        let bound = (6.0 / (channels + units) as f64).sqrt();
+        parameters.drawn(&format!("look.{n}.key"), &[units, channels, 1, 1], bound)?;
+        parameters.dense(&format!("look.{n}.question"), question, units)?;
+        let bound = (6.0 / (units + 1) as f64).sqrt();
+        parameters.drawn(&format!("look.{n}.worth"), &[units], bound)?;
+    }
+    Ok(())
 }

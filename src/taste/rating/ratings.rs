@@ -80,30 +80,53 @@ impl Ratings {
         Ratings { users, items, all, stars, reviews }
     }
 
-    /// To learn from, and to judge by: a part of the ratings, drawn at random, of users who have others to
-    /// learn from.
+    /// To learn from, and to choose the best epoch by: a part of the ratings, drawn at random, of users who have
+    /// others to learn from.
     pub fn divide(&self, part: f32, seed: u64) -> (Vec<Rated>, Vec<Rated>) {
-        let mut left = vec![0usize; self.users];
-        self.all.iter().for_each(|rated| left[rated.user as usize] += 1);
-        let mut order: Vec<usize> = (0..self.all.len()).collect();
-        Chance::new(seed, "ratings held out", 0).shuffle(&mut order);
-        let mut held = vec![false; self.all.len()];
-        let wanted = (self.all.len() as f32 * part) as usize;
-        let mut taken = 0;
-        for place in order {
-            let left = &mut left[self.all[place].user as usize];
-            if taken < wanted && *left > 1 {
-                *left -= 1;
-                taken += 1;
-                held[place] = true;
-            }
-        }
-        let of = |wanted: bool| {
-            let pairs = self.all.iter().zip(&held).filter(|&(_, &held)| held == wanted);
-            pairs.map(|(&rated, _)| rated).collect()
-        };
-        (of(false), of(true))
+        divided(&self.all, self.users, part, Chance::new(seed, "ratings held out", 0))
     }
+
+    /// The same with a part to judge by, which nothing is chosen on.
+    pub fn parts(&self, part: f32, seed: u64) -> Parts {
+        let (rest, test) = self.divide(part, seed);
+        let chance = Chance::new(seed, "ratings to choose by", 0);
+        let (known, validation) = divided(&rest, self.users, part, chance);
+        Parts { known, validation, test }
+    }
+}
+
+/// Ratings for three purposes. Whoever has one in the other two has one among the known.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parts {
+    /// To learn from.
+    pub known: Vec<Rated>,
+    /// To choose the best epoch by.
+    pub validation: Vec<Rated>,
+    /// To judge by.
+    pub test: Vec<Rated>,
+}
+
+fn divided(all: &[Rated], users: usize, part: f32, mut chance: Chance) -> (Vec<Rated>, Vec<Rated>) {
+    let mut left = vec![0usize; users];
+    all.iter().for_each(|rated| left[rated.user as usize] += 1);
+    let mut order: Vec<usize> = (0..all.len()).collect();
+    chance.shuffle(&mut order);
+    let mut held = vec![false; all.len()];
+    let wanted = (all.len() as f32 * part) as usize;
+    let mut taken = 0;
+    for place in order {
+        let left = &mut left[all[place].user as usize];
+        if taken < wanted && *left > 1 {
+            *left -= 1;
+            taken += 1;
+            held[place] = true;
+        }
+    }
+    let of = |wanted: bool| {
+        let pairs = all.iter().zip(&held).filter(|&(_, &held)| held == wanted);
+        pairs.map(|(&rated, _)| rated).collect()
+    };
+    (of(false), of(true))
 }
 
 /// The mean squared error over ratings from -1 to 1: from 0 to 4.

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::*;
 use crate::encode::image::seeded::{floats, parameter, places};
 use crate::taste::chance::Chance;
+use crate::taste::features::Features;
 use crate::taste::gallery::Gallery;
 use crate::taste::model::Array;
 use crate::taste::net::{Adam, AdamSettings};
@@ -93,22 +94,30 @@ fn noise(shape: &[usize], name: &str) -> Tensor {
 
 #[test]
 fn gradients_are_the_slopes_of_what_they_are_of() {
-    let maps = [noise(&[3, 4, 6], "keys"), noise(&[3, 4], "questions"), noise(&[4], "w")];
-    check("worth", maps.to_vec(), 0, 5e-3, |t| worth(&t[0], &t[1], &t[2]).unwrap());
-    let maps = [noise(&[3, 4, 6], "map"), noise(&[3, 6], "weights")];
-    check("gather", maps.to_vec(), 0, 5e-3, |t| gather(&t[0], &t[1]).unwrap());
+    // Three questions about two maps, the second of which is asked twice.
+    let parts =
+        [("maps", vec![2, 3, 7]), ("questions", vec![3, 4]), ("keys", vec![4, 3]), ("w", vec![4])];
+    let parts = parts.map(|(name, shape)| noise(&shape, name));
+    check("look", parts.to_vec(), 0, 5e-3, |t| {
+        let [found, counted] = look(&t[0], &t[1], (&t[2], &t[3]), vec![1, 0, 1]).unwrap();
+        Tensor::cat(&[found, counted], 1).unwrap()
+    });
     let pictures = [noise(&[2, 3, 9, 11], "true"), noise(&[2, 3, 9, 11], "made")];
     check("structure", pictures.to_vec(), 1, 2e-3, |t| structure(&t[0], &t[1]).unwrap());
 }
 
-/// By hand: one unit, keys 0 and atanh(1/2), no question: worth 0 and w/2.
+/// By hand: one unit, keys 0 and atanh(1/2), no question: worth 0 and 3/2, so that the second counts e^1.5 times as much.
 #[test]
 fn a_pixel_is_worth_what_its_key_says() {
-    let keys = Tensor::new(&[[[0f32, 0.549_306_1]]], &Device::Cpu).unwrap();
-    let question = Tensor::new(&[[0f32]], &Device::Cpu).unwrap();
-    let w = Tensor::new(&[3f32], &Device::Cpu).unwrap();
-    let e = values(&worth(&keys, &question, &w).unwrap());
-    assert!(e[0].abs() < 1e-6 && (e[1] - 1.5).abs() < 1e-5, "{e:?}");
+    let one =
+        |values: &[f32], shape: &[usize]| Tensor::from_slice(values, shape, &Device::Cpu).unwrap();
+    let map = one(&[0.0, 0.549_306_1], &[1, 1, 2]);
+    let how = (&one(&[1.0], &[1, 1]), &one(&[3.0], &[1]));
+    let [found, counted] = look(&map, &one(&[0.0], &[1, 1]), how, vec![0]).unwrap();
+    let second = 1.5f32.exp() / (1.0 + 1.5f32.exp());
+    let (found, counted) = (values(&found), values(&counted));
+    assert!((counted[1] - second).abs() < 1e-6 && (counted[0] + second - 1.0).abs() < 1e-6);
+    assert!((found[0] - second * 0.549_306_1).abs() < 1e-6, "{found:?}");
 }
 
 fn assert_close(what: &str, ours: &Tensor, theirs: &Value) {
@@ -178,14 +187,13 @@ fn both_phases_their_losses_gradients_and_steps_are_pytorchs() {
     let (network, case) = (seeded(&golden), &golden["ratings"]);
     let pairs = Var::from_tensor(&parameter("rating.pairs", &[3, 32])).unwrap();
     let maps = network.encode(&pictures(), true).unwrap();
-    let judged = network.judge(&pairs, &maps, true).unwrap();
+    let judged =
+        network.judge(&pairs, Sight::Maps { maps: &maps, places: &[0, 1, 2] }, true).unwrap();
     let review = network.review(&judged.last, true).unwrap();
-    for (name, ours) in [
-        ("ratings", &judged.ratings),
-        ("near", &judged.attention[0]),
-        ("far", &judged.attention[1]),
-        ("review", &review),
-    ] {
+    let [near, far] = judged.attention.as_ref().unwrap();
+    for (name, ours) in
+        [("ratings", &judged.ratings), ("near", near), ("far", far), ("review", &review)]
+    {
         assert_close(name, ours, &case["results"][name]);
     }
     let truth = Tensor::new(&[-1f32, 0.5, 1.0], &Device::Cpu).unwrap();
@@ -232,6 +240,103 @@ fn what_only_the_pictures_tell_is_learned_and_biases_cannot() {
     let theirs: Vec<f32> = pairs.iter().map(|&(u, i)| biases.tell(Some(u), Some(i))).collect();
     let theirs = mean_squared_error(&held, &theirs);
     assert!(ours < 0.1 && theirs > 0.5, "{ours} {theirs}");
+}
+
+/// Users and items of four tastes each, a few noisy ratings, and reviews that tell both tastes: with them the held-out
+/// ratings are told better than without.
+#[test]
+fn what_reviews_tell_is_learned_and_makes_ratings_truer() {
+    let (users, items) = (120u32, 60u32);
+    let taste = |name, n: u32| Chance::new(7, name, u64::from(n)).normals(4, 0.5);
+    let (mut rated, mut vectors) = (Vec::new(), Vec::new());
+    for user in 0..users {
+        let mut chance = Chance::new(7, "rates", u64::from(user));
+        for _ in 0..8 {
+            let item = chance.below(items as usize) as u32;
+            let (p, q) = (taste("user", user), taste("item", item));
+            let value: f32 = p.iter().zip(&q).map(|(p, q)| p * q).sum();
+            let value = (value + chance.normals(1, 0.3)[0]).clamp(-1.0, 1.0);
+            rated.push(Rated { user, item, value, review: Some(rated.len() as u32) });
+            let products = p.iter().zip(&q).map(|(p, q)| 2.0 * p * q);
+            let row: Vec<f32> = p.iter().chain(&q).copied().chain(products).collect();
+            let length = row.iter().map(|x| x * x).sum::<f32>().sqrt();
+            vectors.extend(row.iter().map(|x| x / length));
+        }
+    }
+    let stars = Stars { least: 1.0, most: 5.0 };
+    let (users, items) = (users as usize, items as usize);
+    let ratings = Ratings { users, items, all: rated, stars, reviews: Vec::new() };
+    let reviews = Arc::new(Features::new(vectors, 12));
+    let gallery = Arc::new(Gallery::new(SIDE, vec![None; items]));
+    let mut gain = 0.0;
+    for seed in 1..=3 {
+        let parts = ratings.parts(0.15, seed);
+        let error = |told: bool| {
+            let settings = RatingSettings {
+                pictures: false,
+                reviews: told,
+                batch: 64,
+                rate: 3e-3,
+                rate_tables: 1e-2,
+                ..Default::default()
+            };
+            let training = RatingTraining { epochs: 40, patience: 40, seed };
+            let known = (parts.known.as_slice(), parts.validation.as_slice());
+            let (gallery, reviews) = (Arc::clone(&gallery), Some(Arc::clone(&reviews)));
+            let run = training.run(users, known, gallery, reviews, settings, &mut |_| ());
+            run.unwrap().error(&parts.test).unwrap()
+        };
+        let (without, with) = (error(false), error(true));
+        println!("seed {seed}: {without:.4} without reviews, {with:.4} with");
+        gain += 1.0 - with / without;
+    }
+    assert!(gain / 3.0 > 0.1, "{gain}");
+}
+
+/// What is kept of pictures are numbers of half the length: ratings by them are those by the pictures within a hundredth
+/// of a star.
+#[test]
+fn ratings_by_what_is_kept_of_pictures_are_those_by_the_pictures() {
+    let (gallery, ratings) = shades();
+    let mut model = Rating::new(30, gallery, None, RatingSettings::default()).unwrap();
+    model.learn(&ratings.all, 1, 0).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("some.looks");
+    looks::write(&path, &model).unwrap();
+    let values = model.network().look_values();
+    let kept = looks::Looks::open(&path, 12, values).unwrap();
+    let pairs: Vec<(u32, u32)> = (0..30).map(|n| (n, n * 5 % 12)).collect();
+    let (by_kept, [near, far]) = model.judge_kept(&pairs, &kept).unwrap();
+    let (by_pictures, attention) = model.judge(&pairs).unwrap();
+    for (kept, seen) in [(&by_kept, &by_pictures), (&near, &attention[0]), (&far, &attention[1])] {
+        assert_eq!(kept.len(), seen.len());
+        let error = kept.iter().zip(seen).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(error < 5e-3, "{error}");
+    }
+    let whole = std::fs::read(&path).unwrap();
+    for cut in [0, 7, 15, whole.len() - 1] {
+        std::fs::write(&path, &whole[..cut]).unwrap();
+        assert!(looks::Looks::open(&path, 12, values).is_err(), "{cut}");
+    }
+    assert!(looks::Looks::open(&folder.path().join("none"), 12, values).is_err());
+}
+
+/// By hand: of two ratings a user has one is held out at most, and of one none; no part has another's.
+#[test]
+fn whoever_is_judged_has_something_to_be_known_by() {
+    let rated = |user, item| Rated { user, item, value: 0.0, review: None };
+    let all: Vec<Rated> = (0..40).flat_map(|u| (0..=u % 4).map(move |i| rated(u, i))).collect();
+    let stars = Stars { least: 1.0, most: 5.0 };
+    let ratings = Ratings { users: 40, items: 4, all, stars, reviews: Vec::new() };
+    let parts = ratings.parts(0.3, 1);
+    assert_eq!((parts.known.len(), parts.validation.len(), parts.test.len()), (49, 21, 30));
+    for held in parts.validation.iter().chain(&parts.test) {
+        assert!(parts.known.iter().any(|known| known.user == held.user));
+        assert!(!parts.known.contains(held));
+    }
+    assert!(parts.test.iter().all(|held| !parts.validation.contains(held)));
+    assert_eq!(parts, ratings.parts(0.3, 1));
+    assert_ne!(parts, ratings.parts(0.3, 2));
 }
 
 #[test]

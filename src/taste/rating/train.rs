@@ -9,8 +9,9 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use super::baselines::{Biases, Factorisation};
-use super::learn::{Losses, Rating, RatingSettings};
-use super::ratings::{Rated, Ratings, mean_squared_error};
+use super::learn::Rating;
+use super::ratings::{Parts, Rated, Ratings, mean_squared_error};
+use super::settings::{Losses, RatingSettings};
 use crate::taste::Error;
 use crate::taste::features::Features;
 use crate::taste::gallery::Gallery;
@@ -22,7 +23,7 @@ pub struct RatingEpoch {
     pub epoch: u32,
     /// Of both phases.
     pub losses: Losses,
-    /// The mean squared error on what was held out.
+    /// The mean squared error on what was held out to choose by.
     pub mse: f64,
     /// What it took, without the look at what was held out.
     #[serde(skip)]
@@ -94,25 +95,33 @@ impl RatingTraining {
     }
 }
 
-/// The errors on held-out ratings of what is told without looking: by name.
-pub fn baselines(
-    ratings: &Ratings,
-    known: &[Rated],
-    held: &[Rated],
-    seed: u64,
-) -> Vec<(&'static str, f64)> {
-    let biases = Biases::of(ratings, known);
-    let error = |tell: &dyn Fn(&Rated) -> f32| {
-        let told: Vec<f32> = held.iter().map(tell).collect();
-        mean_squared_error(held, &told)
+/// The errors on the test of what is told without looking: by name. Factors are those of the epoch that was the best on
+/// the validation.
+pub fn baselines(ratings: &Ratings, parts: &Parts, seed: u64) -> Vec<(&'static str, f64)> {
+    let biases = Biases::of(ratings, &parts.known);
+    let error = |of: &[Rated], tell: &dyn Fn(&Rated) -> f32| {
+        let told: Vec<f32> = of.iter().map(tell).collect();
+        mean_squared_error(of, &told)
     };
-    let mean = error(&|_| biases.mean);
-    let biased = error(&|rated| biases.tell(Some(rated.user), Some(rated.item)));
+    let mean = error(&parts.test, &|_| biases.mean);
+    let biased = error(&parts.test, &|rated| biases.tell(Some(rated.user), Some(rated.item)));
     let mut factors = Factorisation::new(biases.clone(), 16, 0.1, 5e-3, seed);
-    let mut least = biased;
+    let (mut least, mut factored) = (f64::INFINITY, biased);
     for epoch in 0..20 {
-        factors.learn(known, seed, epoch);
-        least = least.min(error(&|rated| factors.tell(rated.user, rated.item)));
+        factors.learn(&parts.known, seed, epoch);
+        let tell = |rated: &Rated| factors.tell(rated.user, rated.item);
+        let chosen_by = error(&parts.validation, &tell);
+        if chosen_by < least {
+            (least, factored) = (chosen_by, error(&parts.test, &tell));
+        }
     }
-    vec![("mean", mean), ("biases", biased), ("mf", least)]
+    vec![("mean", mean), ("biases", biased), ("mf", factored)]
+}
+
+impl TrainedRating {
+    /// The mean squared error on some ratings.
+    pub fn error(&self, ratings: &[Rated]) -> Result<f64, Error> {
+        let pairs: Vec<(u32, u32)> = ratings.iter().map(|rated| (rated.user, rated.item)).collect();
+        Ok(mean_squared_error(ratings, &self.model.judge(&pairs)?.0))
+    }
 }

@@ -1,11 +1,14 @@
 //! The rating model at scale, and its training step.
 //!
-//! `rating_worker scale RATINGS.csv RATINGS PICTURES` trains both phases on the first so many ratings (`user,item,stars`, as
-//! `draw-shop --interactions-only` writes them) and so many of the items' pictures, made up here, and prints what an
-//! epoch over all of them would take and the most memory that was held.
+//! `rating_worker scale RATINGS.csv REVIEW EPOCHS` trains both phases on all ratings (`user,item,stars`, as
+//! `draw-shop --interactions-only` writes them), with pictures and reviews' vectors of REVIEW values made up here (0:
+//! none), and prints what each epoch took and the most memory that was held.
 //!
-//! `rating_worker step THREADS BATCH` answers each line `pictures COUNT` or `ratings COUNT` with the milliseconds
-//! of processor time that a step took, on average over so many (see `tools/benches/rating_step_peer.py`).
+//! `rating_worker branches COUNT EPOCHS SEEDS` trains the model with and without its branches on COUNT users and items of the two
+//! planted tasks, and prints a line of JSON a task and model: the mean squared errors on the test, seed by seed.
+//!
+//! `rating_worker step THREADS BATCH` takes so many steps for each line `pictures COUNT` or `ratings COUNT` (see
+//! `tools/benches/rating_step_peer.py`).
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -13,8 +16,9 @@ use std::io::{Write, stdin, stdout};
 use std::sync::Arc;
 use std::time::Instant;
 
-use lookalike::taste::rating::{Rated, Rating, RatingSettings, SIDE};
+use lookalike::taste::rating::{Rated, Rating, RatingSettings, RatingTraining, SIDE};
 use lookalike::taste::{Chance, Features, Gallery};
+use lookalike_tools::planted_stars::{PlantedStars, Telling};
 use serde_json::json;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -22,7 +26,10 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["scale", file, ratings, pictures] => scale(file, ratings.parse()?, pictures.parse()?),
+        ["scale", file, review, epochs] => scale(file, review.parse()?, epochs.parse()?),
+        ["branches", count, epochs, seeds] => {
+            branches(count.parse()?, epochs.parse()?, seeds.parse()?)
+        }
         ["step", threads, batch] => step(threads.parse()?, batch.parse()?),
         _ => Err("see the top of the source".into()),
     }
@@ -38,7 +45,8 @@ fn gallery(items: usize, drawn: usize) -> Arc<Gallery> {
     Arc::new(Gallery::new(SIDE, (0..items).map(picture).collect()))
 }
 
-fn scale(file: &str, count: usize, pictures: usize) -> Outcome<()> {
+/// The ratings of a file, and how many users and items there are.
+fn read(file: &str) -> Outcome<(Vec<Rated>, usize, usize)> {
     let (mut users, mut items) = (HashMap::new(), HashMap::new());
     let mut rated = Vec::new();
     for row in csv::Reader::from_path(file)?.records() {
@@ -49,29 +57,73 @@ fn scale(file: &str, count: usize, pictures: usize) -> Outcome<()> {
         };
         let (user, item) = (number(&mut users, &row[0]), number(&mut items, &row[1]));
         let value = (row[2].parse::<f32>()? - 3.0) / 2.0;
-        rated.push(Rated { user, item, value, review: None });
+        rated.push(Rated { user, item, value, review: Some(rated.len() as u32) });
     }
-    let all = rated.len();
-    let gallery = gallery(items.len(), items.len());
-    let mut model =
-        Rating::new(users.len(), Arc::clone(&gallery), None, RatingSettings::default())?;
-    Chance::new(1, "some", 0).shuffle(&mut rated);
-    rated.truncate(count);
-    let start = Instant::now();
-    let (rating, _) = model.learn_ratings(&rated, 1, 0)?;
-    let ratings_took = start.elapsed().as_secs_f64() * all as f64 / rated.len() as f64;
-    // Phase I goes over whole galleries: a smaller one stands for it.
-    let mut small =
-        Rating::new(1, self::gallery(pictures, pictures), None, RatingSettings::default())?;
-    let start = Instant::now();
-    let (structure, _) = small.learn_pictures(1, 0)?;
-    let pictures_took = start.elapsed().as_secs_f64() * items.len() as f64 / pictures as f64;
-    let line = json!({
-        "users": users.len(), "items": items.len(), "ratings": all, "mse": rating, "structure": structure,
-        "epoch_ratings_seconds": ratings_took, "epoch_pictures_seconds": pictures_took,
-        "peak_megabytes": peak_megabytes(),
+    Ok((rated, users.len(), items.len()))
+}
+
+fn scale(file: &str, review: usize, epochs: u32) -> Outcome<()> {
+    let (rated, users, items) = read(file)?;
+    let reviews = (review > 0).then(|| {
+        let mut values = Vec::with_capacity(rated.len() * review);
+        for number in 0..rated.len() as u64 {
+            let deviation = (review as f32).sqrt().recip();
+            values.extend(Chance::new(1, "review", number).normals(review, deviation));
+        }
+        Arc::new(Features::new(values, review))
     });
-    println!("{line}");
+    let settings = RatingSettings::default();
+    let mut model = Rating::new(users, gallery(items, items), reviews, settings)?;
+    for epoch in 0..epochs {
+        let phase = |cpu: f64, wall: Instant| -> Outcome<_> {
+            Ok(json!({
+                "cpu_s": ((processor_seconds()? - cpu) * 10.0).round() / 10.0,
+                "wall_s": (wall.elapsed().as_secs_f64() * 10.0).round() / 10.0,
+            }))
+        };
+        let (cpu, wall) = (processor_seconds()?, Instant::now());
+        let (structure, _) = model.learn_pictures(1, epoch)?;
+        let pictures = phase(cpu, wall)?;
+        let (cpu, wall) = (processor_seconds()?, Instant::now());
+        let (mse, _) = model.learn_ratings(&rated, 1, epoch)?;
+        let line = json!({
+            "users": users, "items": items, "ratings": rated.len(), "epoch": epoch + 1, "mse": mse,
+            "structure": structure, "pictures": pictures, "ratings_phase": phase(cpu, wall)?,
+            "peak_megabytes": peak_megabytes(),
+        });
+        println!("{line}");
+    }
+    Ok(())
+}
+
+fn branches(count: usize, epochs: u32, seeds: u64) -> Outcome<()> {
+    for (task, telling) in [("pictures", Telling::Pictures), ("reviews", Telling::Reviews)] {
+        for (pictures, told) in [(false, false), (true, false), (false, true), (true, true)] {
+            let mut errors = Vec::new();
+            for seed in 1..=seeds {
+                let planted = PlantedStars::draw(count, telling, seed);
+                let parts = planted.ratings.parts(0.15, seed);
+                let settings = RatingSettings {
+                    pictures,
+                    reviews: told,
+                    batch: 64,
+                    rate: 3e-3,
+                    rate_tables: 1e-2,
+                    ..RatingSettings::default()
+                };
+                let training = RatingTraining { epochs, patience: epochs, seed };
+                let learned = (parts.known.as_slice(), parts.validation.as_slice());
+                let (gallery, reviews) = (planted.gallery, Some(planted.reviews));
+                let trained =
+                    training.run(count, learned, gallery, reviews, settings, &mut |_| ())?;
+                errors.push(trained.error(&parts.test)?);
+            }
+            let line = json!({
+                "told_by": task, "with_pictures": pictures, "with_reviews": told, "mse": errors,
+            });
+            println!("{line}");
+        }
+    }
     Ok(())
 }
 
@@ -93,7 +145,7 @@ fn processor_seconds() -> Outcome<f64> {
 fn step(threads: usize, batch: usize) -> Outcome<()> {
     rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
     let reviews = Features::new(Chance::new(1, "reviews", 0).normals(batch * 768, 0.036), 768);
-    let settings = RatingSettings { batch, ..RatingSettings::default() };
+    let settings = RatingSettings { batch, batch_pictures: batch, ..RatingSettings::default() };
     let gallery = gallery(batch, batch);
     let mut model = Rating::new(batch, gallery, Some(Arc::new(reviews)), settings)?;
     let rated: Vec<Rated> = (0..batch as u32)
@@ -104,14 +156,13 @@ fn step(threads: usize, batch: usize) -> Outcome<()> {
         let line = line?;
         let (phase, count) = line.split_once(' ').ok_or("pictures COUNT or ratings COUNT")?;
         let count: u32 = count.parse()?;
-        let before = processor_seconds()?;
         for epoch in 0..count {
             match phase {
                 "pictures" => drop(model.learn_pictures(1, epoch)?),
                 _ => drop(model.learn_ratings(&rated, 1, epoch)?),
             }
         }
-        println!("{}", json!((processor_seconds()? - before) * 1e3 / f64::from(count.max(1))));
+        println!("{}", json!(count));
         stdout().flush()?;
     }
     Ok(())

@@ -18,9 +18,10 @@ use std::io::{BufRead, BufReader, Write, stdin, stdout};
 use std::path::Path;
 
 use lookalike::Collection;
+use lookalike::taste::rating::reranker;
 use lookalike::taste::{
     Chance, Factors, Features, History, Interactions, Judge, Learned, Material, Model, Part,
-    Recipe, Reranker, Served, Split, SplitRule, Visitor,
+    Recipe, Split, SplitRule, Visitor,
 };
 use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
@@ -153,7 +154,7 @@ fn judge(users: usize, items: usize, width: usize) -> Outcome<()> {
 }
 
 fn rerank(collection: &Collection, model: &str, user: &str, count: usize) -> Outcome<()> {
-    let model = Served::open(collection, model)?;
+    let model = reranker(collection, model)?;
     let ids = collection.item_numbers()?.take(count).collect::<Result<Vec<u32>, _>>()?;
     let visitor = Visitor::user(user);
     serve(&json!({"items": ids.len()}), |count| {
