@@ -30,7 +30,7 @@ use super::model::{Insight, Learned, Model, Plan, State, halves, whole};
 use super::newcomers::Newcomers;
 use super::principal::Principal;
 use super::recipe::map;
-use super::triples::{Triple, triples};
+use super::triples::{Triple, rows_of_known, triples};
 use looks::Looks;
 
 /// Where `E` and the users' tastes start.
@@ -127,10 +127,8 @@ impl Vbpr {
         };
         rows.resize((visual + 1) * d, 0.0);
         let looks = Looks::new(&rows, d, settings.lambda_looks);
-        let (g_u, g_i) = (
-            normals("g_u", history.users() * latent, 0.1),
-            normals("g_i", history.inventory() * latent, 0.1),
-        );
+        let g_u = normals("g_u", history.users() * latent, 0.1);
+        let g_i = rows_of_known(history, Chance::new(seed, "g_i", 0), latent, 0.1);
         let join =
             |count: usize, a: &[f32], a_width: usize, b: &[f32], b_width: usize| -> Vec<f32> {
                 (0..count)
