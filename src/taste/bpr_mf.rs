@@ -20,6 +20,7 @@ use super::factors::{Factors, Part};
 use super::history::History;
 use super::material::Material;
 use super::model::{Array, Learned, Model, Plan, State, restore};
+use super::newcomers::from_typical;
 use super::recipe::map;
 use super::triples::{rows_of_known, unseen};
 use crate::encode::kernels::{Isa, for_each_isa};
@@ -65,6 +66,8 @@ impl Default for BprMfSettings {
 pub struct BprMf {
     settings: BprMfSettings,
     user_count: usize,
+    /// The items that somebody took.
+    known: Vec<u32>,
     users: Vec<f32>,
     /// Each row a `g` and, at its end, the bias.
     items: Vec<f32>,
@@ -74,8 +77,9 @@ impl BprMf {
     /// A model of the users and items of a history that it has learned nothing from yet.
     pub fn new(history: &History, settings: BprMfSettings) -> Self {
         let latent = settings.latent;
-        // A product of two such vectors has about this deviation, whatever their length.
-        let deviation = 0.1 / (latent.max(1) as f32).sqrt().sqrt();
+        // A product of two such vectors is about a tenth, whatever their length. From much less, what is popular is
+        // learned long before anything else, and whoever stops early stops there.
+        let deviation = 0.3 / (latent.max(1) as f32).sqrt().sqrt();
         let chance = |name| Chance::new(settings.seed, name, 0);
         let users = chance("g_u").normals(history.users() * latent, deviation);
         let g_items = rows_of_known(history, chance("g_i"), latent, deviation);
@@ -83,7 +87,8 @@ impl BprMf {
         for (row, g) in items.chunks_mut(latent + 1).zip(g_items.chunks(latent.max(1))) {
             row[..latent].copy_from_slice(&g[..latent]);
         }
-        BprMf { settings, user_count: history.users(), users, items }
+        let known = history.known();
+        BprMf { settings, user_count: history.users(), known, users, items }
     }
 }
 
@@ -155,7 +160,8 @@ impl Model for BprMf {
     fn learned(&self) -> Result<Learned, Error> {
         let (k, width) = (self.settings.latent, self.settings.latent + 1);
         let rows = self.items.chunks(width);
-        let bias: Vec<f32> = rows.clone().map(|row| row[k]).collect();
+        let mut bias: Vec<f32> = rows.clone().map(|row| row[k]).collect();
+        from_typical(&mut bias, &self.known);
         let g: Vec<f32> = rows.flat_map(|row| &row[..k]).copied().collect();
         let parts = [
             Part { name: "popularity", width: self.settings.bias.into(), users: &[], items: &bias },

@@ -29,6 +29,7 @@ use super::history::History;
 use super::material::Material;
 use super::model::{Insight, Learned, Looks, Model, Plan, State, halves, whole};
 use super::net::{Adam, AdamSettings, Decay, Network, Pass, Shape, alexnet, backward, cnn_f};
+use super::newcomers::from_typical;
 use super::recipe::map;
 use super::triples::{Triple, rows_of_known, triples};
 use crate::encode::image::squash;
@@ -124,6 +125,8 @@ const TOGETHER: usize = 64;
 pub struct Dvbpr {
     settings: DvbprSettings,
     gallery: Arc<Gallery>,
+    /// The items that somebody took.
+    known: Vec<u32>,
     network: Network,
     adam: Adam,
     lazy: LazyAdam,
@@ -163,6 +166,7 @@ impl Dvbpr {
             lazy: LazyAdam::new(settings.rate_tables),
             users: Table::new(user, chance("g_u t_u").normals(users * user, 0.1), users),
             items: Table::new(width, rows, gallery.len()),
+            known: history.known(),
             network,
             gallery,
             settings,
@@ -362,7 +366,8 @@ impl Model for Dvbpr {
         let g_u = cut(self.users.values(), width, 0, latent);
         let t_u = cut(self.users.values(), width, latent, width);
         let g_i = cut(self.items.values(), latent + 1, 0, latent);
-        let b_i = cut(self.items.values(), latent + 1, latent, latent + 1);
+        let mut b_i = cut(self.items.values(), latent + 1, latent, latent + 1);
+        from_typical(&mut b_i, &self.known);
         let seen = self.gallery.items();
         let looks = phi(&self.network, &self.gallery, &seen)?;
         let mut phi = vec![0.0; items * visual];

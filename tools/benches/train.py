@@ -1,9 +1,10 @@
 """Training: a step of CNN-F and of AlexNet, forward, backward and AdamW, against PyTorch; and triples a CPU second of
-BPR-MF against implicit, of VBPR against Cornac.
+BPR-MF against implicit, of VBPR against Cornac; and what each comes to on the same split, against Cornac.
 
 PyTorch is the Python index's, with its own BLAS: Debian's takes twice the time.
 """
 
+import train_auc
 import train_rates
 import train_step
 from harness import arguments, bars, finish
@@ -15,6 +16,7 @@ def main():
     rates = train_rates.measure(options.quick)
     finish(results + rates, options.json)
     train_rates.append(train_rates.more(options.quick), options.json)
+    train_rates.append(train_auc.measure(options.quick), options.json)
     drawn = {r["case"]: {r["our_name"]: r["ours"], r["peer_name"]: r["peer"]} for r in results}
     bars("train-quick" if options.quick else "train", "A training step", drawn, "CPU ms")
 

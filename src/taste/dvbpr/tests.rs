@@ -160,6 +160,10 @@ fn another_models_checkpoint_is_refused() {
     assert!(Dvbpr::new(&history(7), Arc::clone(&gallery), wider).unwrap().restore(&state).is_err());
     let mut torn = state.clone();
     torn.remove("conv1.weight.m");
-    assert!(Dvbpr::new(&history(7), Arc::clone(&gallery), settings()).unwrap().restore(&torn).is_err());
-    assert!(Dvbpr::new(&history(7), Arc::clone(&gallery), settings()).unwrap().restore(&state).is_ok());
+    assert!(
+        Dvbpr::new(&history(7), Arc::clone(&gallery), settings()).unwrap().restore(&torn).is_err()
+    );
+    assert!(
+        Dvbpr::new(&history(7), Arc::clone(&gallery), settings()).unwrap().restore(&state).is_ok()
+    );
 }
