@@ -24,12 +24,12 @@ def collection(binary, name, catalogue, pictures, purchases):
 
 
 def shop(binary, products, shoppers):
-    """The drawn shop."""
+    """The drawn shop, whose shoppers look at everything: what is popular decides less, and taste more."""
     folder = DATA / "shops" / f"taste-{products}-{shoppers}"
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         partial = folder.with_suffix(".partial")
-        run([build("draw-shop"), partial, "--products", products, "--shoppers", shoppers])
+        run([build("draw-shop"), partial, "--products", products, "--shoppers", shoppers, "--shelf", products])
         partial.rename(folder)
     return collection(binary, folder.name, folder / "catalogue.csv", folder, folder / "purchases.csv")
 

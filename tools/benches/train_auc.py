@@ -1,6 +1,6 @@
 """Does our training come to what Cornac's comes to? AUC on the same split from the same hyperparameters, seeds side by side.
 
-A part of `tools/bench train`: on a dense drawn shop (300 products, 3,000 shoppers), where there is much to learn from others,
+A part of `tools/bench train`: on a dense drawn shop (600 products, 4,000 shoppers), where there is much to learn from others,
 and on the real purchases of LOOKALIKE_DATA/hm-2core where they are given. Needs `efficientnet-lite0` in the model store.
 """
 
@@ -22,7 +22,7 @@ def measure(quick):
     """A dictionary a data set, model and side: the mean and deviation of the test's AUC over seeds."""
     worker, python = build("taste_worker"), with_torch()
     binary = build("lookalike", "lookalike")
-    sets = {"shop": shop(binary, 300, 600 if quick else 3_000)}
+    sets = {"shop": shop(binary, *((300, 900) if quick else (600, 4_000)))}
     real = hm(binary, Path(os.environ.get("LOOKALIKE_DATA", "")))
     if real and not quick:
         sets["hm-2core"] = real
