@@ -9,7 +9,7 @@ use clap::builder::FalseyValueParser;
 use lookalike::taste::aggregation::{AggregationSettings, Variant};
 use lookalike::taste::rating::RatingSettings;
 use lookalike::taste::{
-    self, Judge, Material, Metric, Protocol, Recipe, Study, StudyRow, Training,
+    self, Judge, Material, Metric, Protocol, Recipe, Study, StudyRow, Training, Tried,
 };
 use serde_json::{Value, json};
 
@@ -17,6 +17,7 @@ use super::table::{Heading, Table};
 use super::taste::{Dividing, changes, shown, write_plot};
 use super::taste_categories::{self, Judging};
 use super::taste_rating;
+use super::tries::{self, Trying};
 use super::{Common, Outcome, remark};
 
 /// Judge models by what users took in truth, beside models that learn nothing
@@ -25,9 +26,14 @@ use super::{Common, Outcome, remark};
 /// inventory for every user: where do the items stand that were held out? `random`, `popularity` and
 /// `visrank` (by the best likeness to anything that the user took; on plain and on centred vectors) are always in
 /// the table. Nothing in the collection is changed.
+///
+/// `auc-warm` is of items that somebody took in training and `auc-cold` of those that nobody did. p: how likely a
+/// model's distance to the best baseline, or to `--against`, would be by chance (paired, over users).
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  lookalike evaluate shop.lookalike\n  \
-                  lookalike evaluate shop.lookalike --model vbpr --set vbpr.visual=64 --seeds 5 --plot auc.svg")]
+                  lookalike evaluate shop.lookalike --model vbpr --set vbpr.visual=64 --seeds 5 --plot auc.svg\n  \
+                  lookalike evaluate shop.lookalike --model vbpr --try vbpr.rate=1e-3,3e-3 --try vbpr.lambda=.01,.1\n  \
+                  lookalike evaluate shop.lookalike --model bpr-mf,vbpr --against bpr-mf --arrivals 0.1")]
 pub struct Args {
     /// The collection
     collection: PathBuf,
@@ -40,6 +46,15 @@ pub struct Args {
     set: Vec<String>,
     #[command(flatten)]
     dividing: Dividing,
+    /// Hide so large a part of the items from training, as if they had only just come in: tells what models make of
+    /// what nobody has taken
+    #[arg(long, value_name = "PART", env = "LOOKALIKE_ARRIVALS", value_parser = arrivals)]
+    arrivals: Option<f32>,
+    /// Compare everything with this model or baseline, instead of models with the best baseline
+    #[arg(long, value_name = "MODEL", env = "LOOKALIKE_AGAINST")]
+    against: Option<String>,
+    #[command(flatten)]
+    trying: Trying,
     /// Train each model from so many seeds
     #[arg(long, value_name = "N", default_value_t = 3, env = "LOOKALIKE_SEEDS", value_parser = clap::value_parser!(u64).range(1..=100))]
     seeds: u64,
@@ -67,11 +82,19 @@ pub struct Args {
     sampled_100: bool,
     /// Judge how well the four models of sets of pictures tell users' categories: precision, recall and F1 of the first
     /// 5, 10, 15 and 20, on three in ten users whom they have not seen
-    #[arg(long, env = "LOOKALIKE_CATEGORIES", value_parser = FalseyValueParser::new(), action = clap::ArgAction::SetTrue, conflicts_with_all = ["model", "validation", "at", "sampled_100"])]
+    #[arg(long, env = "LOOKALIKE_CATEGORIES", value_parser = FalseyValueParser::new(), action = clap::ArgAction::SetTrue, conflicts_with_all = ["model", "validation", "at", "sampled_100", "arrivals", "against", "values"])]
     categories: bool,
     /// Draw the AUC of every model, or the curves of the categories: an SVG file
     #[arg(long, value_name = "FILE", env = "LOOKALIKE_PLOT")]
     plot: Option<PathBuf>,
+}
+
+/// As much again arrives with the validation, and something must be there already.
+fn arrivals(text: &str) -> Result<f32, String> {
+    match text.parse() {
+        Ok(part) if part > 0.0 && part < 0.5 => Ok(part),
+        _ => Err("a number between 0 and 0.5, such as 0.1".to_owned()),
+    }
 }
 
 pub fn run(args: &Args, common: &Common) -> Outcome {
@@ -87,10 +110,6 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
         let runs = (args.epochs, args.patience, args.seeds);
         return taste_rating::evaluate(&collection, &interactions, &settings, runs, common);
     }
-    let recipes = names
-        .iter()
-        .map(|&name| Recipe::new(name, set.get(name).map_or(&[], Vec::as_slice)))
-        .collect::<Result<Vec<_>, _>>()?;
     let interactions = args.dividing.interactions(&collection)?;
     let tell = |progress: &str| {
         if !common.quiet {
@@ -113,6 +132,10 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
         return taste_categories::evaluate(&judging, usual, &interactions, &material, common);
     }
     let mut study = Study::new(&interactions, &material, args.dividing.rule());
+    if let Some(part) = args.arrivals {
+        study = study.with_arrivals(part);
+    }
+    study.against = args.against.clone();
     study.judge = Judge {
         protocol: if args.sampled_100 { Protocol::Sampled(100) } else { Protocol::Exact },
         metrics: Metric::usual(&args.at),
@@ -125,12 +148,13 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
     if !common.quiet {
         remark!("{}", study.about());
     }
+    let (recipes, tries) = args.trying.recipes(&names, &set, &study, common)?;
     let rows = study.run(&recipes, &mut |progress: &str| {
         if !common.quiet {
             remark!("{progress}");
         }
     })?;
-    print(&rows, &study, args, common)?;
+    print(&rows, &tries, &study, args, common)?;
     if let Some(path) = &args.plot {
         write_plot(path, taste::plot::bars(&rows, "AUC", 0))?;
     }
@@ -139,21 +163,21 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
 
 fn print(
     rows: &[StudyRow],
+    tries: &[Tried],
     study: &Study<'_>,
     args: &Args,
     common: &Common,
 ) -> Result<(), Box<dyn Error>> {
     let mut out = io::stdout().lock();
     if common.json {
-        for row in rows {
-            for line in lines(row, study) {
-                let mut line = line;
-                line["data"] = json!(args.collection);
-                writeln!(out, "{line}")?;
-            }
+        let tries = tries.iter().map(tries::line);
+        for mut line in tries.chain(rows.iter().flat_map(|row| lines(row, study))) {
+            line["data"] = json!(args.collection);
+            writeln!(out, "{line}")?;
         }
         return Ok(());
     }
+    tries::print(tries, &mut out)?;
     let slices = study.slice_names();
     let metrics = study.judge.metrics.iter().map(|metric| Heading::right(metric.to_string()));
     let others = slices[1..].iter().map(|name| Heading::right(format!("auc{name}")));
@@ -163,15 +187,16 @@ fn print(
         let figures = row.slices[0].figures.iter();
         let others = row.slices[1..].iter().map(|slice| &slice.figures[0]);
         let figures = figures.chain(others).map(|figure| shown(figure.as_ref(), row.seeds));
-        let p = row.p.map_or(String::new(), |p| format!("{p:.4}"));
+        let p = row.comparison.as_ref().map_or(String::new(), |c| format!("{:.4}", c.difference.p));
         table.row([row.model.clone()].into_iter().chain(figures).chain([p]));
     }
     table.print(&mut out)?;
     if !common.quiet {
+        let against = rows.iter().find_map(|row| row.comparison.as_ref());
         remark!(
-            "AUC over the whole inventory{}; p: how likely a model's distance to the best baseline would be by \
-             chance (paired, over users)",
-            if args.sampled_100 { " as 100 random items stand for it" } else { "" }
+            "AUC over the whole inventory{}; p: how likely the distance to {} would be by chance (paired, over users)",
+            if args.sampled_100 { " as 100 random items stand for it" } else { "" },
+            against.map_or("the best baseline", |comparison| &comparison.against),
         );
     }
     Ok(())
@@ -191,7 +216,9 @@ fn lines(row: &StudyRow, study: &Study<'_>) -> Vec<Value> {
                 "sd": figure.deviation,
                 "seeds": row.seeds,
                 "users": slice.users,
-                "p": row.p,
+                "p": row.comparison.as_ref().map(|comparison| comparison.difference.p),
+                "against": row.comparison.as_ref().map(|comparison| &comparison.against),
+                "ahead": row.comparison.as_ref().map(|comparison| comparison.difference.mean),
             }));
         }
     }

@@ -27,6 +27,7 @@ mod taste_categories;
 mod taste_rating;
 mod terms;
 mod train;
+mod tries;
 mod tune;
 mod verify;
 mod words;

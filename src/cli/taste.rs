@@ -62,16 +62,19 @@ impl Dividing {
 pub fn changes(set: &[String]) -> Result<BTreeMap<String, Vec<(String, String)>>, String> {
     let mut by_model: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
     for change in set {
-        let parts = change.split_once('=').and_then(|(name, value)| {
-            let (model, name) = name.rsplit_once('.')?;
-            Some((model.trim(), name.trim(), value.trim()))
-        });
-        let (model, name, value) = parts.ok_or_else(|| {
+        let (model, name, value) = setting(change).ok_or_else(|| {
             format!("--set {change}: write MODEL.NAME=VALUE, such as vbpr.visual=64")
         })?;
         by_model.entry(model.to_owned()).or_default().push((name.to_owned(), value.to_owned()));
     }
     Ok(by_model)
+}
+
+/// The parts of `MODEL.NAME=VALUE`.
+pub fn setting(text: &str) -> Option<(&str, &str, &str)> {
+    let (name, value) = text.split_once('=')?;
+    let (model, name) = name.rsplit_once('.')?;
+    Some((model.trim(), name.trim(), value.trim()))
 }
 
 /// A figure for a table, with its deviation where there are several seeds.

@@ -29,7 +29,7 @@ use super::net::{Activation, Adam, AdamSettings, activate, backward, log_sigmoid
 use super::parameters::Parameters;
 use super::profile::Batch;
 use super::recipe::map;
-use super::triples::{Triple, triples};
+use super::triples::{Triple, rows_of_known, triples};
 
 /// What can be chosen.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -161,7 +161,11 @@ impl Acf {
             adam: Adam::new(attention.0.iter(), steps),
             lazy: LazyAdam::new(settings.rate_tables),
             users: drawn("acf g", history.users(), latent),
-            items: drawn("acf v p", history.inventory(), 2 * latent),
+            items: {
+                let chance = Chance::new(settings.seed, "acf v p", 0);
+                let rows = rows_of_known(history, chance, 2 * latent, 0.1);
+                Table::new(2 * latent, rows, history.inventory())
+            },
             sets: history.clone(),
             attention,
             features,

@@ -20,8 +20,9 @@ use super::factors::{Factors, Part};
 use super::history::History;
 use super::material::Material;
 use super::model::{Array, Learned, Model, Plan, State, restore};
+use super::newcomers::from_typical;
 use super::recipe::map;
-use super::triples::unseen;
+use super::triples::{rows_of_known, unseen};
 use crate::encode::kernels::{Isa, for_each_isa};
 
 /// Into how many hands users and items are dealt, at the most.
@@ -65,31 +66,29 @@ impl Default for BprMfSettings {
 pub struct BprMf {
     settings: BprMfSettings,
     user_count: usize,
+    /// The items that somebody took.
+    known: Vec<u32>,
     users: Vec<f32>,
     /// Each row a `g` and, at its end, the bias.
     items: Vec<f32>,
 }
 
 impl BprMf {
-    /// A model of so many users and items that knows nothing yet.
-    pub fn new(users: usize, items: usize, settings: BprMfSettings) -> Self {
+    /// A model of the users and items of a history that it has learned nothing from yet.
+    pub fn new(history: &History, settings: BprMfSettings) -> Self {
         let latent = settings.latent;
-        // A product of two such vectors has about this deviation, whatever their length.
-        let deviation = 0.1 / (latent.max(1) as f32).sqrt().sqrt();
-        let normals =
-            |name, count: usize| Chance::new(settings.seed, name, 0).normals(count, deviation);
-        let (user_count, users) = (users, normals("g_u", users * latent));
-        let mut rows = Vec::with_capacity(items * (latent + 1));
-        for g in
-            normals("g_i", items * latent).chunks(latent.max(1)).chain(std::iter::repeat(&[][..]))
-        {
-            if rows.len() == items * (latent + 1) {
-                break;
-            }
-            rows.extend_from_slice(g);
-            rows.push(0.0);
+        // A product of two such vectors is about a tenth, whatever their length. From much less, what is popular is
+        // learned long before anything else, and whoever stops early stops there.
+        let deviation = 0.3 / (latent.max(1) as f32).sqrt().sqrt();
+        let chance = |name| Chance::new(settings.seed, name, 0);
+        let users = chance("g_u").normals(history.users() * latent, deviation);
+        let g_items = rows_of_known(history, chance("g_i"), latent, deviation);
+        let mut items = vec![0.0; history.inventory() * (latent + 1)];
+        for (row, g) in items.chunks_mut(latent + 1).zip(g_items.chunks(latent.max(1))) {
+            row[..latent].copy_from_slice(&g[..latent]);
         }
-        BprMf { settings, user_count, users, items: rows }
+        let known = history.known();
+        BprMf { settings, user_count: history.users(), known, users, items }
     }
 }
 
@@ -105,16 +104,18 @@ impl Plan for BprMfSettings {
         seed: u64,
     ) -> Result<Box<dyn Model>, Error> {
         let settings = BprMfSettings { seed, ..self.clone() };
-        Ok(Box::new(BprMf::new(history.users(), history.inventory(), settings)))
+        Ok(Box::new(BprMf::new(history, settings)))
     }
 }
 
 impl Model for BprMf {
     fn epoch(&mut self, history: &History, seed: u64, epoch: u32) -> Result<f64, Error> {
         let stream = u64::from(epoch) << 32;
-        let blocks = (history.users().min(history.inventory()) / HAND).clamp(1, BLOCKS);
-        let users = Deal::new(history.users(), blocks, Chance::new(seed, "users", stream));
-        let items = Deal::new(history.inventory(), blocks, Chance::new(seed, "items", stream));
+        let known = history.known();
+        let blocks = (history.users().min(known.len()) / HAND).clamp(1, BLOCKS);
+        let everybody = (0..history.users() as u32).collect();
+        let users = Deal::new(everybody, blocks, Chance::new(seed, "users", stream));
+        let items = Deal::new(known, blocks, Chance::new(seed, "items", stream));
         let buckets = Buckets::new(history, &users, &items);
         let (k, width) = (self.settings.latent, self.settings.latent + 1);
         let (mut g_users, mut g_items) =
@@ -159,7 +160,8 @@ impl Model for BprMf {
     fn learned(&self) -> Result<Learned, Error> {
         let (k, width) = (self.settings.latent, self.settings.latent + 1);
         let rows = self.items.chunks(width);
-        let bias: Vec<f32> = rows.clone().map(|row| row[k]).collect();
+        let mut bias: Vec<f32> = rows.clone().map(|row| row[k]).collect();
+        from_typical(&mut bias, &self.known);
         let g: Vec<f32> = rows.flat_map(|row| &row[..k]).copied().collect();
         let parts = [
             Part { name: "popularity", width: self.settings.bias.into(), users: &[], items: &bias },
@@ -182,20 +184,23 @@ impl Model for BprMf {
     }
 }
 
-/// Rows dealt out into hands.
+/// Rows of a table dealt out into hands.
 struct Deal {
     /// The rows, hand by hand.
     order: Vec<u32>,
-    /// Where each row stands in that order.
+    /// Where each row stands in that order; [`ASIDE`] for those that were not dealt.
     place: Vec<u32>,
     hands: usize,
 }
 
+/// Where rows stand that were not dealt.
+const ASIDE: u32 = u32::MAX;
+
 impl Deal {
-    fn new(rows: usize, hands: usize, mut chance: Chance) -> Self {
-        let mut order: Vec<u32> = (0..rows as u32).collect();
+    /// Deals out rows that come in ascending order.
+    fn new(mut order: Vec<u32>, hands: usize, mut chance: Chance) -> Self {
+        let mut place = vec![ASIDE; order.last().map_or(0, |&last| last as usize + 1)];
         chance.shuffle(&mut order);
-        let mut place = vec![0; rows];
         order.iter().zip(0..).for_each(|(&row, at)| place[row as usize] = at);
         Deal { order, place, hands }
     }
@@ -219,7 +224,7 @@ impl Deal {
 
     /// The rows of a table, hand by hand.
     fn gather(&self, table: &[f32], width: usize) -> Vec<f32> {
-        let mut gathered = vec![0.0; table.len()];
+        let mut gathered = vec![0.0; self.order.len() * width];
         gathered.par_chunks_mut(width.max(1)).zip(&self.order).for_each(|(to, &row)| {
             to.copy_from_slice(&table[row as usize * width..][..width]);
         });
@@ -228,7 +233,9 @@ impl Deal {
 
     fn scatter(&self, gathered: &[f32], table: &mut [f32], width: usize) {
         table.par_chunks_mut(width.max(1)).zip(&self.place).for_each(|(to, &place)| {
-            to.copy_from_slice(&gathered[place as usize * width..][..width]);
+            if place != ASIDE {
+                to.copy_from_slice(&gathered[place as usize * width..][..width]);
+            }
         });
     }
 
@@ -441,7 +448,7 @@ mod tests {
     }
 
     fn new() -> BprMf {
-        BprMf::new(80, 122, BprMfSettings { latent: 8, ..Default::default() })
+        BprMf::new(&circles(), BprMfSettings { latent: 8, ..Default::default() })
     }
 
     #[test]
@@ -471,8 +478,8 @@ mod tests {
     #[test]
     fn buckets_hold_every_pair_once_and_in_the_right_hands() {
         let history = circles();
-        let users = Deal::new(80, 3, Chance::new(1, "u", 0));
-        let items = Deal::new(122, 3, Chance::new(1, "i", 0));
+        let users = Deal::new((0..80).collect(), 3, Chance::new(1, "u", 0));
+        let items = Deal::new(history.known(), 3, Chance::new(1, "i", 0));
         let buckets = Buckets::new(&history, &users, &items);
         let mut found: Vec<(u32, u32)> = (0..9)
             .flat_map(|bucket| {
@@ -487,14 +494,20 @@ mod tests {
         assert!(found.into_iter().eq(history.pairs()));
     }
 
+    /// User `u` takes the first `u % 10` items and one more: item 0 is everybody's, item 9 few people's, item 11 nobody's.
     #[test]
     fn a_model_of_biases_alone_is_popularity() {
+        let taken = (0..80u32).flat_map(|u| (0..=u % 10).map(move |item| (u, item)));
+        let history = History::new(80, 12, taken);
         let settings = BprMfSettings { latent: 0, ..Default::default() };
-        let mut model = BprMf::new(80, 122, settings);
-        let epochs = (0..20).map(|epoch| model.epoch(&circles(), 1, epoch).unwrap());
-        assert!(epochs.last().unwrap() < 0.7);
+        let mut model = BprMf::new(&history, settings);
+        let epochs = (0..20).map(|epoch| model.epoch(&history, 1, epoch).unwrap());
+        assert!(epochs.last().unwrap() < 0.5);
         let factors = model.learned().unwrap().factors;
         assert_eq!((factors.width(), factors.user(79)), (1, &[1.0][..]));
-        assert!(factors.item(0)[0] > factors.item(121)[0], "nobody took item 121");
+        let biases: Vec<f32> = (0..10).map(|item| factors.item(item)[0]).collect();
+        assert!(biases.is_sorted_by(|a, b| a > b), "{biases:?}");
+        // What nobody took stands with the typical item.
+        assert_eq!((factors.item(11)[0], factors.item(5)[0].abs() < 0.5), (0.0, true));
     }
 }

@@ -29,8 +29,9 @@ use super::history::History;
 use super::material::Material;
 use super::model::{Insight, Learned, Looks, Model, Plan, State, halves, whole};
 use super::net::{Adam, AdamSettings, Decay, Network, Pass, Shape, alexnet, backward, cnn_f};
+use super::newcomers::from_typical;
 use super::recipe::map;
-use super::triples::{Triple, triples};
+use super::triples::{Triple, rows_of_known, triples};
 use crate::encode::image::squash;
 
 /// Which network looks at the pictures.
@@ -124,6 +125,8 @@ const TOGETHER: usize = 64;
 pub struct Dvbpr {
     settings: DvbprSettings,
     gallery: Arc<Gallery>,
+    /// The items that somebody took.
+    known: Vec<u32>,
     network: Network,
     adam: Adam,
     lazy: LazyAdam,
@@ -142,9 +145,9 @@ struct Batch {
 }
 
 impl Dvbpr {
-    /// A model of so many users that knows nothing yet of a gallery's items.
+    /// A model of a history's users that knows nothing yet of a gallery's items.
     pub fn new(
-        users: usize,
+        history: &History,
         gallery: Arc<Gallery>,
         settings: DvbprSettings,
     ) -> Result<Self, Error> {
@@ -153,16 +156,17 @@ impl Dvbpr {
         // The objective has half of what candle's penalty means by it.
         let decay = Decay::Penalty(settings.lambda_net / 2.0);
         let steps = AdamSettings { rate: settings.rate, decay, ..AdamSettings::default() };
-        let normals = |name, count: usize| Chance::new(settings.seed, name, 0).normals(count, 0.1);
+        let chance = |name| Chance::new(settings.seed, name, 0);
         let (latent, width) = (settings.latent, settings.latent + 1);
-        let mut rows = normals("g_i", gallery.len() * width);
+        let mut rows = rows_of_known(history, chance("g_i"), width, 0.1);
         rows.chunks_mut(width).for_each(|row| row[latent] = 0.0);
-        let user = latent + settings.visual;
+        let (users, user) = (history.users(), latent + settings.visual);
         Ok(Dvbpr {
             adam: Adam::new(network.parameters(), steps),
             lazy: LazyAdam::new(settings.rate_tables),
-            users: Table::new(user, normals("g_u t_u", users * user), users),
+            users: Table::new(user, chance("g_u t_u").normals(users * user, 0.1), users),
             items: Table::new(width, rows, gallery.len()),
+            known: history.known(),
             network,
             gallery,
             settings,
@@ -321,7 +325,7 @@ impl Plan for DvbprSettings {
     ) -> Result<Box<dyn Model>, Error> {
         let gallery = material.gallery("dvbpr", self.side)?;
         let settings = DvbprSettings { seed, ..self.clone() };
-        Ok(Box::new(Dvbpr::new(history.users(), gallery, settings)?))
+        Ok(Box::new(Dvbpr::new(history, gallery, settings)?))
     }
 
     fn insight(&self, state: &State, _: &Material<'_>) -> Result<Option<Arc<dyn Insight>>, Error> {
@@ -362,7 +366,8 @@ impl Model for Dvbpr {
         let g_u = cut(self.users.values(), width, 0, latent);
         let t_u = cut(self.users.values(), width, latent, width);
         let g_i = cut(self.items.values(), latent + 1, 0, latent);
-        let b_i = cut(self.items.values(), latent + 1, latent, latent + 1);
+        let mut b_i = cut(self.items.values(), latent + 1, latent, latent + 1);
+        from_typical(&mut b_i, &self.known);
         let seen = self.gallery.items();
         let looks = phi(&self.network, &self.gallery, &seen)?;
         let mut phi = vec![0.0; items * visual];

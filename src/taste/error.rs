@@ -44,6 +44,20 @@ pub enum Error {
         /// The part of the split that is empty.
         what: &'static str,
     },
+    /// The model that others are to be compared with is not among them.
+    #[error("nothing can be compared with {name}, which was not judged: {} were", known.join(", "))]
+    NotJudged {
+        /// The name as given.
+        name: String,
+        /// What was judged.
+        known: Vec<String>,
+    },
+    /// Not one of the settings that were tried can be trained with.
+    #[error("{model} comes to nothing with any of the settings that were tried")]
+    NothingFound {
+        /// The model.
+        model: String,
+    },
     /// No such model was trained.
     #[error(
         "{} has no model \"{name}\"{}: `lookalike train {} --model {name}` trains it", path.display(),

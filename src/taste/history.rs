@@ -83,6 +83,12 @@ impl History {
         counts
     }
 
+    /// The items that somebody took, ascending.
+    pub fn known(&self) -> Vec<u32> {
+        let counts = self.counts();
+        (0..self.inventory as u32).filter(|&item| counts[item as usize] > 0).collect()
+    }
+
     /// Both histories in one.
     pub fn with(&self, other: &History) -> History {
         History::new(self.users(), self.inventory, self.pairs().chain(other.pairs()))
@@ -101,6 +107,7 @@ mod tests {
         assert_eq!(history.of(2), [1, 4]);
         assert_eq!((history.users(), history.inventory(), history.len()), (3, 5, 3));
         assert_eq!(history.counts(), [0, 1, 0, 1, 1]);
+        assert_eq!(history.known(), [1, 3, 4]);
         assert!(history.has(2, 4) && !history.has(2, 3) && !history.has(1, 1));
         assert_eq!(history.pairs().collect::<Vec<_>>(), [(0, 3), (2, 1), (2, 4)]);
         let both = history.with(&History::new(3, 5, [(1, 0), (2, 4)]));

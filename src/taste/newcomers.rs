@@ -7,6 +7,19 @@ use super::Error;
 use super::features::centre;
 use super::model::{Array, Insight, Looks, State};
 
+/// Measures biases from that of a typical item, the median of the `known`. Training fixes them up to a constant only,
+/// and few popular items draw their mean far above most: what is new and has none would stand above two thirds of
+/// the inventory for no reason.
+pub(super) fn from_typical(biases: &mut [f32], known: &[u32]) {
+    let mut of_known: Vec<f32> = known.iter().map(|&item| biases[item as usize]).collect();
+    if of_known.is_empty() {
+        return;
+    }
+    let middle = of_known.len() / 2;
+    let median = *of_known.select_nth_unstable_by(middle, f32::total_cmp).1;
+    known.iter().for_each(|&item| biases[item as usize] -= median);
+}
+
 /// How an item's feature alone becomes its vector: `q[first + r] = rows[r] . centre(f)`, and zeros
 /// elsewhere.
 #[derive(Debug, Clone, PartialEq)]
@@ -78,6 +91,15 @@ impl Insight for Newcomers {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn half_of_the_known_stand_above_what_is_new() {
+        let mut biases = [5.0, 0.0, -1.0, 0.0, -2.0, 9.0];
+        from_typical(&mut biases, &[0, 2, 4]);
+        assert_eq!(biases, [6.0, 0.0, 0.0, 0.0, -1.0, 9.0]);
+        from_typical(&mut biases, &[]);
+        assert_eq!(biases[5], 9.0);
+    }
 
     /// By hand: (3, 4) less (3, 3) is (0, 1), which is of length one.
     #[test]

@@ -66,6 +66,24 @@ mod tests {
         assert!((found.p - 2.0 / 32.0).abs() < 0.01, "{}", found.p);
     }
 
+    /// SciPy counts all 16,384 ways to toss (`tools/golden/significance.py`).
+    #[test]
+    fn p_is_scipys() {
+        let golden = include_str!("../../fixtures/golden/train/significance.json");
+        let cases: Vec<serde_json::Value> = serde_json::from_str(golden).unwrap();
+        for case in cases {
+            let values = |name: &str| -> Vec<f64> {
+                case[name].as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
+            };
+            let found = compare(&values("first"), &values("second"), 1).unwrap();
+            let (mean, p) = (case["mean"].as_f64().unwrap(), case["p"].as_f64().unwrap());
+            assert!((found.mean - mean).abs() < 1e-12);
+            // Four standard errors of so many tosses.
+            let room = 4.0 * (p * (1.0 - p) / TOSSES as f64).sqrt() + 1.0 / TOSSES as f64;
+            assert!((found.p - p).abs() < room, "{} for {p}", found.p);
+        }
+    }
+
     #[test]
     fn many_users_prove_much_and_noise_nothing() {
         let mut chance = Chance::new(1, "noise", 0);

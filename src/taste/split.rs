@@ -55,6 +55,26 @@ impl Split {
         }
     }
 
+    /// The split as if some items had only just come in, this part of the inventory for the test and as large a
+    /// one for validation, chosen at random: of the former nothing is known but what is held out for the test,
+    /// of the latter nothing before validation. It shows what a model makes of items that nobody has taken.
+    pub fn with_arrivals(&self, part: f32, seed: u64) -> Split {
+        let inventory = self.train.inventory();
+        // Below 1 arrives with the test, below 2 with validation.
+        let arrival: Vec<f32> = (0..inventory as u64)
+            .map(|item| Chance::new(seed, "arrivals", item).unit() / part.max(f32::MIN_POSITIVE))
+            .collect();
+        let known = |history: &History, from: f32| {
+            let pairs = history.pairs().filter(|&(_, item)| arrival[item as usize] >= from);
+            History::new(history.users(), inventory, pairs)
+        };
+        Split {
+            train: known(&self.train, 2.0),
+            validation: known(&self.validation, 1.0),
+            test: self.test.clone(),
+        }
+    }
+
     /// The split of a model that is to be used and not judged: what the test would hold out decides when
     /// to stop, and everything else is for training.
     pub fn for_serving(&self) -> Split {
@@ -138,6 +158,35 @@ mod tests {
         let split = Split::new(&interactions(), SplitRule::Column, 1);
         assert_eq!(split.test.pairs().collect::<Vec<_>>(), [(0, 3)]);
         assert!(split.validation.is_empty());
+    }
+
+    #[test]
+    fn nothing_is_known_of_an_arrival_before_it_comes() {
+        let rows = (0..60u32).flat_map(|u| {
+            (0..9).map(move |n| Interaction::new(&format!("user {u:02}"), (u * 7 + n * n) % 90))
+        });
+        let split = Split::new(&Interactions::new((0..90).collect(), rows), SplitRule::One, 1);
+        let arrived = split.with_arrivals(0.2, 1);
+        assert_eq!(arrived.test, split.test);
+        let last = arrived.without_validation();
+        // Items that were taken before and are not any more: a fifth twice, and then a fifth.
+        let hidden = |before: &History, after: &History| {
+            let (before, after) = (before.counts(), after.counts());
+            before.iter().zip(&after).filter(|&(&before, &after)| before > 0 && after == 0).count()
+        };
+        let all = split.without_validation().train;
+        let (first, second) = (hidden(&split.train, &arrived.train), hidden(&all, &last.train));
+        assert!((25..48).contains(&first) && (10..27).contains(&second), "{first} {second}");
+        // What is still known is known in full.
+        for (before, after) in [(&split.train, &arrived.train), (&all, &last.train)] {
+            let counts = before.counts().into_iter().zip(after.counts());
+            let dropped = counts.filter(|&(before, after)| after != before);
+            assert!(dropped.clone().count() > 0);
+            assert!(after.pairs().all(|(user, item)| before.has(user, item)));
+        }
+        assert_eq!(split.with_arrivals(0.0, 1), split);
+        assert_eq!(arrived, split.with_arrivals(0.2, 1));
+        assert_ne!(arrived, split.with_arrivals(0.2, 2));
     }
 
     #[test]

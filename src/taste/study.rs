@@ -1,7 +1,7 @@
 //! A study: models and baselines on one split, from several seeds, side by side.
 //!
 //! Flowing in: interactions, recipes. Flowing out: a row a model, with means and deviations over seeds and
-//! the p of a paired test against the best baseline.
+//! a paired test against the best baseline, or against a model of one's choice.
 
 use super::baselines::{Popularity, Random, VisRank};
 use super::evaluate::{Judge, Judged, Slice};
@@ -11,10 +11,11 @@ use super::interactions::Interactions;
 use super::material::Material;
 use super::ranker::Ranker;
 use super::recipe::Recipe;
-use super::significance::compare;
+use super::significance::{Difference, compare};
 use super::split::{Split, SplitRule};
 use super::training::Training;
 use super::trial::attempt;
+use super::tries::{Grid, Tried};
 use super::{Error, ModelError};
 
 /// What is to be compared, and how.
@@ -31,6 +32,8 @@ pub struct Study<'a> {
     pub seeds: Vec<u64>,
     /// Judge by the validation, and leave the test alone.
     pub on_validation: bool,
+    /// With which model or baseline all others are compared, instead of models with the best baseline.
+    pub against: Option<String>,
 }
 
 /// A mean, and how far the seeds scatter about it.
@@ -64,8 +67,17 @@ pub struct StudyRow {
     pub slices: Vec<SliceFigures>,
     /// The first metric of each user, the mean over seeds.
     pub by_user: Vec<f64>,
-    /// How likely the distance to the best baseline would be by chance; `None` for baselines.
-    pub p: Option<f64>,
+    /// What it was compared with, user by user; `None` where it was with nothing.
+    pub comparison: Option<Comparison>,
+}
+
+/// A model beside another one, by the first metric.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Comparison {
+    /// The other one.
+    pub against: String,
+    /// How far it is ahead, and how likely so much would be by chance.
+    pub difference: Difference,
 }
 
 impl<'a> Study<'a> {
@@ -85,7 +97,13 @@ impl<'a> Study<'a> {
             training: Training::default(),
             seeds: vec![1],
             on_validation: false,
+            against: None,
         }
+    }
+
+    /// Judges as if this part of the items had only just come in: see [`Split::with_arrivals`].
+    pub fn with_arrivals(self, part: f32) -> Self {
+        Study { split: self.split.with_arrivals(part, 1), ..self }
     }
 
     /// The split that is judged by, and what is left out of its rankings.
@@ -146,12 +164,41 @@ impl<'a> Study<'a> {
                 rows.push(self.row(recipe.name(), true, judged));
             }
         }
-        let best = rows[..baselines].iter().max_by(|a, b| first(a).total_cmp(&first(b))).cloned();
-        for row in rows.iter_mut().filter(|row| row.trained) {
-            let difference = best.as_ref().and_then(|best| compare(&row.by_user, &best.by_user, 1));
-            row.p = difference.map(|difference| difference.p);
-        }
+        self.confront(&mut rows, baselines)?;
         Ok(rows)
+    }
+
+    /// Compares rows with the one that is asked for, or those of models with the best of the baselines, which
+    /// come first.
+    fn confront(&self, rows: &mut [StudyRow], baselines: usize) -> Result<(), Error> {
+        let other = match &self.against {
+            Some(name) => {
+                let found = rows.iter().find(|row| row.model == *name);
+                Some(found.ok_or_else(|| Error::NotJudged {
+                    name: name.clone(),
+                    known: rows.iter().map(|row| row.model.clone()).collect(),
+                })?)
+            }
+            None => rows[..baselines].iter().max_by(|a, b| first(a).total_cmp(&first(b))),
+        };
+        let Some(StudyRow { model: against, by_user, .. }) = other.cloned() else { return Ok(()) };
+        for row in rows.iter_mut().filter(|row| row.model != against) {
+            if row.trained || self.against.is_some() {
+                let difference = compare(&row.by_user, &by_user, 1);
+                let against = || against.clone();
+                row.comparison =
+                    difference.map(|difference| Comparison { against: against(), difference });
+            }
+        }
+        Ok(())
+    }
+
+    /// Trains a model with every choice of a grid and judges each on the validation; the test is not looked at.
+    /// They come as the grid has them, and `tell` hears of each.
+    pub fn choose(&self, grid: &Grid, tell: &mut dyn FnMut(&Tried)) -> Result<Vec<Tried>, Error> {
+        let seed = self.seeds.first().copied().unwrap_or(1);
+        let training = Training { seed, ..self.training.clone() };
+        grid.all_tried(&self.split, self.material, &training, tell)
     }
 
     fn row(&self, model: &str, trained: bool, runs: Vec<Vec<Judged>>) -> StudyRow {
@@ -173,7 +220,14 @@ impl<'a> Study<'a> {
                 runs.iter().map(|judged| judged[0].values[0][user]).sum::<f64>() / runs.len() as f64
             })
             .collect();
-        StudyRow { model: model.to_owned(), trained, seeds: runs.len(), slices, by_user, p: None }
+        StudyRow {
+            model: model.to_owned(),
+            trained,
+            seeds: runs.len(),
+            slices,
+            by_user,
+            comparison: None,
+        }
     }
 
     /// The study in a sentence.

@@ -1,8 +1,11 @@
 //! What BPR learns from: triples of a user, an item that the user took and one that the user did not.
 //!
 //! An epoch shows every pair of the history once, in an order of its own, each with a negative drawn
-//! evenly from whatever the user has not taken. Both follow from the seed, the epoch and the pair's place
-//! alone, so that any number of threads sees the same triples.
+//! evenly from whatever somebody has taken, and not the user. Both follow from the seed, the epoch and the
+//! pair's place alone, so that any number of threads sees the same triples.
+//!
+//! What nobody has taken is no negative: it would be one in every triple that it is in, and sink below all the
+//! rest for no other reason than being new. So nothing is learned of it, and it is scored as a newcomer is.
 
 use super::chance::Chance;
 use super::history::History;
@@ -28,13 +31,29 @@ pub fn triples(history: &History, seed: u64, epoch: u32) -> Vec<Triple> {
     let stream = u64::from(epoch) << 32;
     Chance::new(seed, "order", stream).shuffle(&mut pairs);
     let negatives = Chance::new(seed, "negatives", stream).bits();
+    let known = history.known();
     let triple = |(place, (user, positive)): (usize, (u32, u32))| {
         let mut chance = Chance::new(negatives, "", place as u64);
         let negative =
-            unseen(history, user, &mut chance, |chance| chance.below(history.inventory()) as u32);
+            unseen(history, user, &mut chance, |chance| known[chance.below(known.len())]);
         Triple { user, positive, negative }
     };
     pairs.into_iter().enumerate().map(triple).collect()
+}
+
+/// Normal numbers of this deviation in rows as long as this, an item a row; zeros for what nobody has taken and
+/// which no triple can teach anything of.
+pub(super) fn rows_of_known(
+    history: &History,
+    mut chance: Chance,
+    width: usize,
+    deviation: f32,
+) -> Vec<f32> {
+    let mut rows = chance.normals(history.inventory() * width, deviation);
+    let takers = history.counts();
+    let strangers = rows.chunks_mut(width.max(1)).zip(takers).filter(|&(_, takers)| takers == 0);
+    strangers.for_each(|(row, _)| row.fill(0.0));
+    rows
 }
 
 /// An item that the user has not taken, out of those that `draw` gives.
@@ -77,15 +96,19 @@ mod tests {
 
     #[test]
     fn negatives_are_drawn_evenly() {
-        let history = History::new(1, 10, [(0, 3), (0, 4)]);
-        let mut seen = [0u32; 10];
-        for epoch in 0..4000 {
-            triples(&history, 1, epoch).iter().for_each(|t| seen[t.negative as usize] += 1);
+        let others = (0..10).filter(|&item| item != 7).map(|item| (1, item));
+        let history = History::new(2, 11, [(0, 3), (0, 4)].into_iter().chain(others));
+        let mut seen = [0u32; 11];
+        for epoch in 0..3500 {
+            let triples = triples(&history, 1, epoch);
+            let of_first = triples.iter().filter(|t| t.user == 0);
+            of_first.for_each(|t| seen[t.negative as usize] += 1);
         }
-        assert_eq!((seen[3], seen[4]), (0, 0));
+        // What the user took, and what nobody did.
+        assert_eq!((seen[3], seen[4], seen[7], seen[10]), (0, 0, 0, 0));
         let rest = seen.iter().filter(|&&count| count > 0);
         assert!(
-            rest.clone().count() == 8 && rest.clone().all(|n| (900..1100).contains(n)),
+            rest.clone().count() == 7 && rest.clone().all(|n| (900..1100).contains(n)),
             "{seen:?}"
         );
     }

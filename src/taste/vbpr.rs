@@ -27,10 +27,10 @@ use super::features::Features;
 use super::history::History;
 use super::material::Material;
 use super::model::{Insight, Learned, Model, Plan, State, halves, whole};
-use super::newcomers::Newcomers;
+use super::newcomers::{Newcomers, from_typical};
 use super::principal::Principal;
 use super::recipe::map;
-use super::triples::{Triple, triples};
+use super::triples::{Triple, rows_of_known, triples};
 use looks::Looks;
 
 /// Where `E` and the users' tastes start.
@@ -99,6 +99,8 @@ impl Default for VbprSettings {
 pub struct Vbpr {
     settings: VbprSettings,
     features: Arc<Features>,
+    /// The items that somebody took.
+    known: Vec<u32>,
     adam: Adam,
     /// Each row a `g` and a `t`.
     users: Table,
@@ -127,10 +129,8 @@ impl Vbpr {
         };
         rows.resize((visual + 1) * d, 0.0);
         let looks = Looks::new(&rows, d, settings.lambda_looks);
-        let (g_u, g_i) = (
-            normals("g_u", history.users() * latent, 0.1),
-            normals("g_i", history.inventory() * latent, 0.1),
-        );
+        let g_u = normals("g_u", history.users() * latent, 0.1);
+        let g_i = rows_of_known(history, Chance::new(seed, "g_i", 0), latent, 0.1);
         let join =
             |count: usize, a: &[f32], a_width: usize, b: &[f32], b_width: usize| -> Vec<f32> {
                 (0..count)
@@ -144,6 +144,7 @@ impl Vbpr {
         let items = join(history.inventory(), &g_i, latent, &vec![0.0; history.inventory()], 1);
         Vbpr {
             features,
+            known: history.known(),
             adam: Adam::new(settings.rate),
             users: Table::new(latent + visual, users, history.users()),
             starts: if settings.start == Start::Looks { t } else { Vec::new() },
@@ -308,7 +309,8 @@ impl Model for Vbpr {
         let g_u = cut(self.users.values(), user_width, 0, latent);
         let t_u = cut(self.users.values(), user_width, latent, user_width);
         let g_i = cut(self.items.values(), item_width, 0, latent);
-        let b_i = cut(self.items.values(), item_width, latent, item_width);
+        let mut b_i = cut(self.items.values(), item_width, latent, item_width);
+        from_typical(&mut b_i, &self.known);
         let e_i = cut(&looks, visual + 1, 0, visual);
         let v_i = cut(&looks, visual + 1, visual, visual + 1);
         let parts = [

@@ -1,30 +1,37 @@
 """Every model of taste on the drawn shop, where part of what shoppers love shows only in pictures; and on real purchases.
 
-Real ones are the 2-core of H&M's sample: its `items.csv`, `interactions.csv` and `images` as DATA/hm-2core. Each user's last
-item is the test, ranked exactly among all that the user has not taken; settings were chosen on the last but one. Models over
-pictures need `efficientnet-lite0` in the model store; those over an encoder that is not there are left out, visibly. The two
-networks that are trained end to end are small ones here (pictures of 64 pixels, an eighth of the channels), as a CPU can bear.
+The drawn shop has 600 products and 4,000 shoppers who look at all of them, and a tenth of its things have only just come in.
+(With more products, or shoppers who see what is popular anyway, there is hardly more than that to be learned: neither Cornac
+nor implicit finds it.) Real ones are the 2-core of H&M's sample:
+its `items.csv`, `interactions.csv` and `images` as DATA/hm-2core. Each user's last item is the test, ranked exactly among all
+that the user has not taken. Settings are chosen on the last but one, by `--tune`, which prints every try and looks at no
+test. Models over pictures need `efficientnet-lite0` in the model store; those over an encoder that is not there are left
+out, visibly. The two networks that are trained end to end are small ones here (pictures of 64 pixels, an eighth of the
+channels) and from fewer seeds, as a CPU can bear.
 """
 
 import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from harness import DATA, Worker, arguments, bars, build, in_turns, table
+from shops import hm, run, shop
 
 METRICS = ["auc", "auc-cold", "rr", "p@20", "r@20", "ndcg@20"]
+SIZE, QUICK_SIZE = (600, 4_000), (300, 900)
+# Part of the items that nobody has taken yet; the real ones have enough of those as it is.
+ARRIVALS = {"shop": ["--arrivals", "0.1"], "hm-2core": []}
 SMALL = ["side=64", "thin=8", "batch=64", "rate=1e-3", "dropout=0.2"]
-# A shop whose shoppers are many for its items: much is to be learned from the others, and little from where to start.
-DENSE = ["rate=0.005", "visual=20", "latent=64", "lambda=0.05", "lambda_looks=1"]
-# Of each model what differs from its usual settings, by what it was found to be the best for on the validation.
+# Of each model what differs from its usual settings.
 MODELS = {
     "bpr-mf": {},
-    "vbpr": {"shop": ["start=chance", "visual_bias=false", *DENSE]},
-    "dvbpr-efficientnet-lite0": {"shop": ["bias=true", *DENSE]},
-    "dvbpr-inceptionv3": {"shop": ["bias=true", *DENSE]},
-    "dvbpr-cae": {"shop": ["bias=true", *DENSE]},
+    "vbpr": {"shop": ["start=chance", "visual_bias=false"]},
+    "dvbpr-efficientnet-lite0": {"shop": ["bias=true"]},
+    "dvbpr-inceptionv3": {"shop": ["bias=true"]},
+    "dvbpr-cae": {"shop": ["bias=true"]},
     "acf": {},
     "curatornet": {},
     "aggregation-average": {},
@@ -35,54 +42,61 @@ MODELS = {
     "dvbpr-alexnet": {"shop": SMALL, "hm-2core": SMALL},
 }
 RERANKED = ["vbpr", "acf", "curatornet", "aggregation-gated"]
+# What a CPU can bear of networks that are trained end to end: seeds, epochs, patience.
+SLOW = {"dvbpr": (2, 8, 2), "dvbpr-alexnet": (2, 8, 2)}
 QUICK = ["bpr-mf", "vbpr", "dvbpr-efficientnet-lite0"]
+# What `--tune` tries of each model, and how many of the choices.
+TRIES = {
+    "shop": {
+        "bpr-mf": (24, ["latent=16,64", "rate=0.02,0.05", "lambda=0.01,0.03,0.1", "lambda_bias=0.01,0.1"]),
+        "vbpr": (24, ["latent=16,64", "visual=20,50", "rate=2e-3,5e-3", "lambda=0.01,0.05,0.2", "lambda_looks=0.1,1"]),
+        "dvbpr-efficientnet-lite0": (24, ["latent=16,64", "visual=20,50", "rate=2e-3,5e-3", "lambda=0.01,0.05,0.2", "lambda_looks=0.1,1"]),
+    },
+    "hm-2core": {
+        "bpr-mf": (12, ["latent=16,64", "rate=0.02,0.05", "lambda=0.01,0.1,0.3"]),
+        "vbpr": (16, ["visual=96,192", "rate=5e-4,1e-3,2e-3", "lambda=0.01,0.03", "strength=2,4,8"]),
+        "dvbpr-efficientnet-lite0": (12, ["visual=50,100", "rate=1e-3,3e-3", "lambda=1e-3,1e-2,1e-1", "lambda_looks=0,0.1"]),
+    },
+}
 
 
-def run(command):
-    """A command of ours: what it printed."""
-    done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, text=True)
-    # 3: done, but some rows were left out.
-    if done.returncode not in (0, 3):
-        raise SystemExit(f"{' '.join(map(str, command))} ended with {done.returncode}")
-    return done.stdout
+def command(binary, place, data, model, *more):
+    """How a model is judged."""
+    changes = [f"--set={model}.{change}" for change in MODELS[model].get(data, [])]
+    return [str(part) for part in [binary, "evaluate", place, "--model", model, *ARRIVALS[data], *changes, *more]]
 
 
-def collection(binary, name, catalogue, pictures, purchases):
-    """A collection of pictures' vectors with its purchases, made once."""
-    place = DATA / "taste" / f"{name}.lookalike"
-    place.parent.mkdir(parents=True, exist_ok=True)
-    run([binary, "index", "-q", catalogue, "--images", pictures, "--text-model", "none", place])
-    run([binary, "interactions", "-q", place, purchases, "--anew"])
-    return place
-
-
-def shop(binary, products, shoppers):
-    """The drawn shop."""
-    folder = DATA / "shops" / f"taste-{products}-{shoppers}"
-    if not folder.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        partial = folder.with_suffix(".partial")
-        run([build("draw-shop"), partial, "--products", products, "--shoppers", shoppers])
-        partial.rename(folder)
-    return collection(binary, folder.name, folder / "catalogue.csv", folder, folder / "purchases.csv")
+def tune(binary, place, data, models):
+    """Prints what every try came to on the validation, and the figures of the best."""
+    for model in models:
+        if model in TRIES[data]:
+            most, values = TRIES[data][model]
+            tries = [f"--try={model}.{value}" for value in values]
+            line = command(binary, place, data, model, *tries, "--tries", most, "--seeds", 1, "--at", 20, "-q")
+            print("lookalike", *line[1:], flush=True)
+            subprocess.run(line, check=True)
 
 
 def evaluated(binary, place, data, models, seeds, epochs):
     """Lines of figures, model after model, as `lookalike evaluate` gives them."""
     lines = []
     for model in models:
-        changes = [f"--set={model}.{change}" for change in MODELS[model].get(data, [])]
-        command = [binary, "evaluate", place, "--json", "--model", model, "--seeds", seeds, "--epochs", epochs, "--at", "20", *changes]
-        done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        if done.returncode:
-            print(f"{data}: {model} is left out: {done.stderr.strip().splitlines()[-1]}", file=sys.stderr)
-            continue
-        print("\n".join(line for line in done.stderr.splitlines() if line.startswith(model)), file=sys.stderr)
-        # The baselines come with every model, and are the same each time.
+        some, most, patience = SLOW.get(model, (seeds, epochs, 5))
+        some, most = min(some, seeds), min(most, epochs)
+        options = ["--json", "--seeds", some, "--epochs", most, "--patience", patience, "--at", 20]
+        start = time.perf_counter()
+        done = subprocess.run(command(binary, place, data, model, *options), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        found = [json.loads(line) for line in done.stdout.splitlines()]
+        if done.returncode or not any(line["model"] == model for line in found):
+            why = [line for line in done.stderr.strip().splitlines() if "left out" in line or done.returncode]
+            print(f"{data}: {why[-1] if why else model + ' is left out'}", file=sys.stderr, flush=True)
+        else:
+            said = f"{data}: {model}, {some} seeds, at most {most} epochs: {time.perf_counter() - start:.0f} s"
+            print(said, file=sys.stderr, flush=True)
+        # The baselines come with every model, and are the same each time but for chance, which has as many seeds.
         known = {line["model"] for line in lines}
-        for line in map(json.loads, done.stdout.splitlines()):
-            if line["model"] not in known:
-                lines.append({"data": data, **{key: line[key] for key in ("model", "metric", "mean", "sd", "p")}})
+        keys = ("model", "metric", "mean", "sd", "seeds", "p", "against")
+        lines += [{"data": data, **{key: line[key] for key in keys}} for line in found if line["model"] not in known]
     return lines
 
 
@@ -117,43 +131,58 @@ def categories_and_stars(binary, data, place, reviews, seeds, epochs):
 
 
 def show(data, lines):
-    """A table of one data set, and a plot."""
+    """A table of one data set, and what there is to plot."""
     figures = {(line["model"], line["metric"]): line for line in lines}
     models = list(dict.fromkeys(line["model"] for line in lines))
     cell = lambda line: "" if line is None else f"{line['mean']:.4f}" + (f" ±{line['sd']:.4f}" if line["sd"] else "")
-    table([data, *METRICS], [[model, *(cell(figures.get((model, metric))) for metric in METRICS)] for model in models])
+    seeds = lambda model: figures[model, "auc"]["seeds"]
+    rows = [[model, seeds(model), *(cell(figures.get((model, metric))) for metric in METRICS)] for model in models]
+    table([data, "seeds", *METRICS], rows)
     return {model: round(1 - figures[model, "auc"]["mean"], 4) for model in models}
 
 
 def main():
-    options = arguments(__doc__, data="the folder with hm-2core in it [default: LOOKALIKE_DATA]")
+    tuning = {"action": "store_true", "help": "try settings on the validation instead, and print every try"}
+    names = {"metavar": "NAME,...", "help": "these models only, without categories and stars"}
+    options = arguments(
+        __doc__, data="the folder with hm-2core in it [default: LOOKALIKE_DATA]", more=[("--tune", tuning), ("--models", names)]
+    )
     binary = build("lookalike", "lookalike")
-    models = QUICK if options.quick else list(MODELS)
+    models = options.models.split(",") if options.models else QUICK if options.quick else list(MODELS)
     seeds, epochs = (2, 15) if options.quick else (5, 50)
-    size = (300, 600) if options.quick else (1_200, 3_000)
+    size = QUICK_SIZE if options.quick else SIZE
     sets = {"shop": shop(binary, *size)}
-    real = Path(options.data or os.environ.get("LOOKALIKE_DATA", "")) / "hm-2core"
-    if (real / "interactions.csv").is_file():
-        sets["hm-2core"] = collection(binary, "hm-2core", real / "items.csv", real, real / "interactions.csv")
+    data = Path(options.data or os.environ.get("LOOKALIKE_DATA", ""))
+    real = hm(binary, data)
+    if real:
+        sets["hm-2core"] = real
     else:
-        print(f"skipped: hm-2core, for there is no interactions.csv in {real}", file=sys.stderr)
-    reviews = {"shop": DATA / "shops" / f"taste-{size[0]}-{size[1]}" / "reviews.csv", "hm-2core": real / "reviews.csv"}
+        print(f"skipped: hm-2core, for there is no hm-2core/interactions.csv in {data}", file=sys.stderr)
+    reviews = {"shop": DATA / "shops" / f"taste-{size[0]}-{size[1]}" / "reviews.csv", "hm-2core": data / "hm-2core" / "reviews.csv"}
     drawn = {}
-    for data, place in sets.items():
-        lines = evaluated(binary, place, data, models, seeds, epochs)
-        drawn[data] = show(data, lines)
-        told = list(categories_and_stars(binary, data, place, reviews[data], seeds, epochs))
-        table([data, "metric", ""], [[line["model"], line["metric"], f"{line['mean']:.4f} ±{line['sd']:.4f}"] for line in told])
-        lines += told
+    for name, place in sets.items():
+        if options.tune:
+            tune(binary, place, name, models)
+            continue
+        lines = evaluated(binary, place, name, models, seeds, epochs)
+        drawn[name] = show(name, lines)
+        if not options.models:
+            told = list(categories_and_stars(binary, name, place, reviews[name], seeds, epochs))
+            table([name, "metric", ""], [[line["model"], line["metric"], f"{line['mean']:.4f} ±{line['sd']:.4f}"] for line in told])
+            lines += told
         if options.json:
             with open(options.json, "a") as file:
                 file.writelines(json.dumps(line) + "\n" for line in lines)
-    worker, rated = build("taste_worker"), sets["shop"].with_suffix(".rated.lookalike")
-    places = [(model, sets["shop"]) for model in RERANKED[: 1 if options.quick else None]] + [("rating", rated)]
-    for model, place in places:
-        milliseconds = reranked(binary, worker, place, model, "U000001")
-        print(f"re-ranking 200 candidates by {model}: {milliseconds:.3f} ms of CPU time")
+    if options.tune:
+        return
+    if not options.models:
+        worker, rated = build("taste_worker"), sets["shop"].with_suffix(".rated.lookalike")
+        places = [(model, sets["shop"]) for model in RERANKED[: 1 if options.quick else None]] + [("rating", rated)]
+        for model, place in places:
+            milliseconds = reranked(binary, worker, place, model, "U000001")
+            print(f"re-ranking 200 candidates by {model}: {milliseconds:.3f} ms of CPU time")
     bars("taste-quick" if options.quick else "taste", "Taste", drawn, "1 - AUC")
 
 
-main()
+if __name__ == "__main__":
+    main()

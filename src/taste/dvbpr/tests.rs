@@ -47,8 +47,9 @@ fn gradients_are_those_of_the_objective() {
         negative,
     });
     let items = [1, 2, 4];
+    let known = History::new(2, 6, [(0, 1), (0, 4), (1, 2), (1, 5)]);
     let phi = Chance::new(1, "phi", 0).normals(items.len() * 4, 0.5);
-    let mut model = Dvbpr::new(2, Arc::clone(&gallery), settings()).unwrap();
+    let mut model = Dvbpr::new(&known, Arc::clone(&gallery), settings()).unwrap();
     let mut found = vec![0.0; phi.len()];
     let loss = model.differentiate(&triples, &items, &phi, &mut found);
     let users: Vec<(u32, Vec<f32>)> =
@@ -113,7 +114,7 @@ fn any_number_of_threads_and_any_interruption_come_to_the_same_bits() {
     let on = |threads: usize, epochs: std::ops::Range<u32>, state: Option<State>| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
-            let mut model = Dvbpr::new(24, Arc::clone(&gallery), settings()).unwrap();
+            let mut model = Dvbpr::new(&history(19), Arc::clone(&gallery), settings()).unwrap();
             state.iter().for_each(|state| model.restore(state).unwrap());
             epochs.for_each(|epoch| assert!(model.epoch(&history(19), 1, epoch).unwrap() > 0.0));
             (model.state().unwrap(), model.learned().unwrap().factors)
@@ -130,7 +131,7 @@ fn it_learns_what_only_pictures_show_and_scores_new_ones() {
     let gallery = gallery(19);
     // Without anything but the pictures.
     let settings = DvbprSettings { latent: 0, bias: false, dropout: 0.0, ..settings() };
-    let mut model = Dvbpr::new(24, Arc::clone(&gallery), settings).unwrap();
+    let mut model = Dvbpr::new(&history(19), Arc::clone(&gallery), settings).unwrap();
     let losses: Vec<f64> =
         (0..15).map(|epoch| model.epoch(&history(19), 1, epoch).unwrap()).collect();
     assert!(losses[14] < 0.6 * losses[0], "{losses:?}");
@@ -154,11 +155,15 @@ fn it_learns_what_only_pictures_show_and_scores_new_ones() {
 #[test]
 fn another_models_checkpoint_is_refused() {
     let gallery = gallery(7);
-    let state = Dvbpr::new(24, Arc::clone(&gallery), settings()).unwrap().state().unwrap();
+    let state = Dvbpr::new(&history(7), Arc::clone(&gallery), settings()).unwrap().state().unwrap();
     let wider = DvbprSettings { thin: 16, ..settings() };
-    assert!(Dvbpr::new(24, Arc::clone(&gallery), wider).unwrap().restore(&state).is_err());
+    assert!(Dvbpr::new(&history(7), Arc::clone(&gallery), wider).unwrap().restore(&state).is_err());
     let mut torn = state.clone();
     torn.remove("conv1.weight.m");
-    assert!(Dvbpr::new(24, Arc::clone(&gallery), settings()).unwrap().restore(&torn).is_err());
-    assert!(Dvbpr::new(24, Arc::clone(&gallery), settings()).unwrap().restore(&state).is_ok());
+    assert!(
+        Dvbpr::new(&history(7), Arc::clone(&gallery), settings()).unwrap().restore(&torn).is_err()
+    );
+    assert!(
+        Dvbpr::new(&history(7), Arc::clone(&gallery), settings()).unwrap().restore(&state).is_ok()
+    );
 }

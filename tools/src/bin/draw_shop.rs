@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use lookalike_tools::shop::interactions::{self, Volume};
+use lookalike_tools::shop::shoppers::SHELF;
 use lookalike_tools::shop::{self, Settings};
 
 /// Draws a shop: a catalogue with pictures, shoppers, their purchases and reviews.
@@ -22,6 +23,9 @@ struct Arguments {
     /// How many shoppers.
     #[arg(long, default_value_t = 120)]
     shoppers: usize,
+    /// How many products a shopper looks at, rather popular ones, where there are more.
+    #[arg(long, default_value_t = SHELF)]
+    shelf: usize,
     /// What chance starts from.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -75,6 +79,7 @@ fn run(arguments: &Arguments) -> std::io::Result<String> {
         &Settings {
             products: arguments.products,
             shoppers: arguments.shoppers,
+            shelf: arguments.shelf,
             seed: arguments.seed,
             side: (!arguments.no_pictures).then_some(arguments.side),
             quality: arguments.quality,

@@ -3,6 +3,9 @@
 //! - `taste_worker bpr-mf FILE K THREADS` and `taste_worker vbpr FILE D LATENT VISUAL BATCH THREADS` learn from a file of
 //!   `user,item,...` rows with a heading, VBPR over `D` made-up features an item; they say how many pairs an
 //!   epoch has, and answer each line `N` on stdin with the loss of the last of `N` epochs more.
+//! - `taste_worker course FILE MODEL EPOCHS PART D THREADS [NAME=VALUE ...]` trains on such a file but for two items of
+//!   each user and says, epoch by epoch, seconds, the loss and the AUC of one of them, of 10,000 users. `PART` of
+//!   the items come in late; `D` is the length of made-up features, 0 for none.
 //! - `taste_worker judge USERS ITEMS WIDTH THREADS` answers each line `N` with the AUC of made-up factors, `N` times
 //!   judged.
 //! - `taste_worker rerank COLLECTION MODEL USER COUNT` scores the first `COUNT` items for a user, so many times.
@@ -20,8 +23,8 @@ use std::path::Path;
 use lookalike::Collection;
 use lookalike::taste::rating::reranker;
 use lookalike::taste::{
-    Chance, Factors, Features, History, Interactions, Judge, Learned, Material, Model, Part,
-    Recipe, Split, SplitRule, Visitor,
+    Chance, Course, Factors, Features, History, Interaction, Interactions, Judge, Learned,
+    Material, Model, Part, Recipe, Split, SplitRule, Training, Visitor,
 };
 use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
@@ -44,6 +47,10 @@ fn main() -> Outcome<()> {
             let settings =
                 [("latent", latent), ("visual", visual), ("batch", batch), ("start", "chance")];
             rate("vbpr", &settings, &history, Some(features))
+        }
+        ["course", file, model, epochs, part, d, threads, ref settings @ ..] => {
+            use_threads(threads)?;
+            course(file, model, epochs.parse()?, part.parse()?, d.parse()?, settings)
         }
         ["judge", users, items, width, threads] => {
             use_threads(threads)?;
@@ -127,6 +134,44 @@ fn rate(
     })
 }
 
+/// How a run goes, epoch by epoch, on a file of `user,item,...` rows.
+fn course(
+    file: &str,
+    model: &str,
+    epochs: u32,
+    part: f32,
+    d: usize,
+    settings: &[&str],
+) -> Outcome<()> {
+    let history = read(file)?;
+    let rows = history.pairs().enumerate().map(|(row, (user, item))| Interaction {
+        row: row as u64,
+        ..Interaction::new(&format!("{user:08}"), item)
+    });
+    let items: Vec<u32> = (0..history.inventory() as u32).collect();
+    let interactions = Interactions::new(items.clone(), rows);
+    let split = Split::new(&interactions, SplitRule::One, 1).with_arrivals(part, 1);
+    let material = Material::bare(&items, (d > 0).then(|| made_up(items.len(), d)));
+    let mut model = recipe(model, &pairs_of(settings))?.build(&material, &split.train, 1)?;
+    let training = Training { epochs, patience: epochs, ..Training::default() };
+    training.run(&mut *model, &split, Course::default(), &mut |_, course| {
+        if let Some(epoch) = course.epochs.last() {
+            let (loss, auc, seconds) = (epoch.loss, epoch.auc, epoch.seconds);
+            println!(
+                "{}",
+                json!({"epoch": epoch.epoch + 1, "loss": loss, "auc": auc, "seconds": seconds})
+            );
+        }
+        Ok(())
+    })?;
+    Ok(())
+}
+
+/// `NAME=VALUE`s as pairs.
+fn pairs_of<'a>(settings: &[&'a str]) -> Vec<(&'a str, &'a str)> {
+    settings.iter().filter_map(|setting| setting.split_once('=')).collect()
+}
+
 fn judge(users: usize, items: usize, width: usize) -> Outcome<()> {
     let side = |name, count: usize| Chance::new(1, name, 0).normals(count * width, 1.0);
     let parts = [Part {
@@ -193,12 +238,10 @@ fn auc(
     seed: u64,
     settings: &[&str],
 ) -> Outcome<()> {
-    let settings: Vec<(&str, &str)> =
-        settings.iter().filter_map(|setting| setting.split_once('=')).collect();
     let interactions = Interactions::of(collection)?;
     let material = Material::of(collection, &interactions);
     let split = Split::new(&interactions, SplitRule::Last, 1).without_validation();
-    let mut model = recipe(model, &settings)?.build(&material, &split.train, seed)?;
+    let mut model = recipe(model, &pairs_of(settings))?.build(&material, &split.train, seed)?;
     for epoch in 0..epochs {
         model.epoch(&split.train, seed, epoch)?;
     }

@@ -23,6 +23,8 @@ pub struct Settings {
     pub products: usize,
     /// How many shoppers.
     pub shoppers: usize,
+    /// How many products a shopper looks at, where there are more.
+    pub shelf: usize,
     /// What chance starts from: the same seed draws the same shop.
     pub seed: u64,
     /// The side of the pictures in pixels; `None` draws no pictures.
@@ -34,7 +36,14 @@ pub struct Settings {
 impl Default for Settings {
     /// The shop of the fixtures.
     fn default() -> Self {
-        Self { products: 240, shoppers: 120, seed: 1, side: Some(224), quality: 65 }
+        Self {
+            products: 240,
+            shoppers: 120,
+            shelf: shoppers::SHELF,
+            seed: 1,
+            side: Some(224),
+            quality: 65,
+        }
     }
 }
 
@@ -56,7 +65,7 @@ pub fn draw(out: &Path, settings: &Settings) -> io::Result<Summary> {
     let products = product::products(settings.seed, settings.products);
     let shoppers: Vec<_> =
         (0..settings.shoppers).map(|index| shoppers::Shopper::new(settings.seed, index)).collect();
-    let purchases = shoppers::purchases(settings.seed, &shoppers, &products);
+    let purchases = shoppers::purchases(settings.seed, settings.shelf, &shoppers, &products);
     let reviews = reviews::reviews(settings.seed, &shoppers, &products, &purchases);
     std::fs::create_dir_all(out).map_err(|error| write::about(out, error))?;
     let pictures = match settings.side {

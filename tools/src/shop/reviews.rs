@@ -240,12 +240,12 @@ mod tests {
 
     use super::*;
     use crate::shop::product::products;
-    use crate::shop::shoppers::purchases;
+    use crate::shop::shoppers::{SHELF, purchases};
 
     fn shop() -> (Vec<Product>, Vec<Shopper>, Vec<Review>) {
         let products = products(1, 240);
         let shoppers: Vec<_> = (0..600).map(|index| Shopper::new(1, index)).collect();
-        let purchases = purchases(1, &shoppers, &products);
+        let purchases = purchases(1, SHELF, &shoppers, &products);
         let reviews = reviews(1, &shoppers, &products, &purchases);
         (products, shoppers, reviews)
     }

@@ -16,8 +16,8 @@ use super::palette;
 use super::product::{BRANDS, Product};
 use super::range::Range;
 
-/// How many products a shopper looks at in a large shop.
-const SHELF: usize = 400;
+/// How many products a shopper looks at in a large shop, unless told otherwise.
+pub const SHELF: usize = 400;
 
 /// One shopper and the tastes that made the purchases.
 #[derive(Debug, Clone)]
@@ -121,14 +121,20 @@ impl Shopper {
     }
 }
 
-/// Everything bought in three years, shopper by shopper, each in order of time.
-pub fn purchases(seed: u64, shoppers: &[Shopper], products: &[Product]) -> Vec<Purchase> {
+/// Everything bought in three years, shopper by shopper, each in order of time. A shopper looks at no more products
+/// than a `shelf` has: the larger it is, the more it is taste that decides, and not what is popular.
+pub fn purchases(
+    seed: u64,
+    shelf: usize,
+    shoppers: &[Shopper],
+    products: &[Product],
+) -> Vec<Purchase> {
     let mut ranking: Vec<usize> = (0..products.len()).filter(|&i| !products[i].cold).collect();
     ranking.sort_by(|&a, &b| products[b].appeal.total_cmp(&products[a].appeal).then(a.cmp(&b)));
     let baskets: Vec<_> = shoppers
         .par_iter()
         .enumerate()
-        .map(|(index, shopper)| basket(seed, index, shopper, products, &ranking))
+        .map(|(index, shopper)| basket(seed, index, shopper, products, &ranking, shelf))
         .collect();
     baskets.into_iter().flatten().collect()
 }
@@ -139,9 +145,10 @@ fn basket(
     shopper: &Shopper,
     products: &[Product],
     ranking: &[usize],
+    most: usize,
 ) -> Vec<Purchase> {
     let mut rng = Rng::new(seed, "basket", index as u64);
-    let shelf = shelf(&mut rng, ranking);
+    let shelf = shelf(&mut rng, ranking, most);
     if shopper.cold || shelf.is_empty() {
         return Vec::new();
     }
@@ -183,11 +190,11 @@ fn basket(
 }
 
 /// What a shopper gets to see: everything in a small shop, in a large one a sample that prefers what is popular.
-fn shelf(rng: &mut Rng, ranking: &[usize]) -> Vec<usize> {
-    if ranking.len() <= SHELF {
+fn shelf(rng: &mut Rng, ranking: &[usize], most: usize) -> Vec<usize> {
+    if ranking.len() <= most {
         return ranking.to_vec();
     }
-    let mut shelf: Vec<usize> = (0..SHELF)
+    let mut shelf: Vec<usize> = (0..most)
         .map(|_| {
             let depth = rng.unit();
             ranking[(depth * depth * ranking.len() as f64) as usize]
@@ -213,7 +220,7 @@ mod tests {
     fn shop() -> (Vec<Product>, Vec<Shopper>, Vec<Purchase>) {
         let products = products(1, 240);
         let shoppers: Vec<_> = (0..120).map(|index| Shopper::new(1, index)).collect();
-        let purchases = purchases(1, &shoppers, &products);
+        let purchases = purchases(1, SHELF, &shoppers, &products);
         (products, shoppers, purchases)
     }
 
