@@ -6,6 +6,7 @@ from its start to the published collection; the peers' clocks start when they ha
 they write a plain array.
 """
 
+import csv
 import json
 import os
 import shutil
@@ -26,11 +27,13 @@ PICTURES_ALONE = "pytorch (Debian)"
 # What is indexed, from pictures of which side, and our options for it.
 TEXT = ["--text", "title,description"]
 WORK = [
-    ("pictures", 224, ["--text-model", "none"]),
-    ("pictures", 1000, ["--text-model", "none"]),
-    ("texts", 224, ["--image-model", "none"]),
-    ("both", 1000, []),
+    ("pictures of 224", "pictures", 224, ["--text-model", "none"]),
+    ("pictures of 1000", "pictures", 1000, ["--text-model", "none"]),
+    ("texts", "texts", 224, ["--image-model", "none", *TEXT]),
+    ("both", "both", 1000, TEXT),
 ]
+TITLES = {"metavar": "CSV", "help": "also the column `title` of this catalogue; all of it, in one round"}
+PRODUCTS = {"metavar": "N", "type": int, "help": "draw so many; from 500 on, one round"}
 
 
 def shop(side, products):
@@ -71,7 +74,7 @@ def peers():
 
 def measure(binary, catalogue, options, threads, collection):
     """Our report, with the CPU seconds and the peak memory of the whole process."""
-    command = [binary, "index", catalogue, collection, "--threads", threads, "--json", "--quiet", *TEXT]
+    command = [binary, "index", catalogue, collection, "--threads", threads, "--json", "--quiet"]
     models = ["--image-model", "efficientnet-lite0", "--text-model", "all-minilm-l6-v2"]
     given = [part for pair in zip(models[::2], models[1::2]) if pair[0] not in options for part in pair]
     cpu, wall, memory, answer = run([*command, *given, *options])
@@ -106,23 +109,33 @@ def shares(busy):
     return [f"{100 * busy[stage] / total:.1f}" for stage in ("read", "decode", "prepare", "image_network", "text_network")]
 
 
+def works(options, products, turn):
+    """For each case of a round its name, what is indexed, the catalogue, our options, and how many rows it has."""
+    for case, what, side, ours in WORK:
+        yield case, what, shop(side, products), ours, products
+    if options.titles and turn == 0:
+        with open(options.titles, newline="") as file:
+            rows = sum(1 for _ in csv.DictReader(file))
+        yield "titles", "texts", Path(options.titles), ["--image-model", "none", "--text", "title"], rows
+
+
 def main():
-    options = arguments(__doc__)
+    options = arguments(__doc__, more=[("--products", PRODUCTS), ("--titles", TITLES)])
     binary, worker = build("lookalike", "lookalike"), build("collection_worker")
-    products, rounds = (64, 1) if options.quick else (192, 3)
+    products = options.products or (64 if options.quick else 192)
+    rounds = 1 if options.quick or products >= 500 else 3
     others = peers()
     scratch = DATA / "index"
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
 
-    taken = {}
-    agreement = []
+    taken, agreement, counts = {}, [], {}
     for turn in range(rounds):
         for threads in sorted({1, CORES}):
-            for what, side, ours in WORK:
-                case = f"{what}, {threads} thread{'s' * (threads > 1)}".replace("pictures", f"pictures of {side}")
+            for name, what, catalogue, ours, rows in works(options, products, turn):
+                case = f"{name}, {threads} thread{'s' * (threads > 1)}"
                 runs = taken.setdefault(case, {engine: [] for engine in (OURS, *others)})
-                collection, catalogue = scratch / f"{turn}-{threads}-{what}-{side}", shop(side, products)
+                counts[case], collection = rows, scratch / f"{turn}-{threads}-{name.replace(' ', '-')}"
                 runs[OURS].append(measure(binary, catalogue, ours, threads, collection))
                 runs.setdefault("again", []).append(measure(binary, catalogue, ours, threads, collection))
                 for engine, peer in others.items():
@@ -135,18 +148,18 @@ def main():
                 shutil.rmtree(collection)
                 print(f"{case}: round {turn + 1} of {rounds}", file=sys.stderr)
 
-    report(taken, agreement, products, options)
+    report(taken, agreement, counts, options)
 
 
-def report(taken, agreement, products, options):
+def report(taken, agreement, counts, options):
     """All tables, and the lines of JSON."""
     table(["cosine with ours", "of", "least", "median"], agreement)
     middle = lambda runs, field: statistics.median(run[field] for run in runs)
     rows, results, drawn = [], [], {}
     for case, runs in taken.items():
         runs = {engine: reports for engine, reports in runs.items() if reports}
-        again = runs.pop("again")
-        times = {engine: (middle(r, "cpu") / products, middle(r, "wall") / products) for engine, r in runs.items()}
+        again, count = runs.pop("again"), counts[case]
+        times = {engine: (middle(r, "cpu") / count, middle(r, "wall") / count) for engine, r in runs.items()}
         for engine, (cpu, wall) in times.items():
             memory = f"{middle(runs[engine], 'memory'):.0f}"
             rows.append([case, engine.name, f"{1 / wall:.1f}", f"{cpu * 1e3:.2f}", f"{cpu / wall:.2f}", memory])
@@ -156,7 +169,7 @@ def report(taken, agreement, products, options):
         quiet = min(runs[OURS], key=lambda run: run["cpu"])
         taken[case]["shares"] = shares(quiet["busy"]), middle(again, "wall"), middle(again, "cpu")
         drawn[case] = {engine.name: cpu * 1e3 for engine, (cpu, _) in times.items()}
-    table([f"{products} rows", "", "rows/s", "CPU ms/row", "cores", "peak MB"], rows)
+    table(["", "", "rows/s", "CPU ms/row", "cores", "peak MB"], rows)
     header = ["ours: % of busy time", "read", "decode", "resize", "image network", "text network", "again, s", "CPU s"]
     of = {case: runs["shares"] for case, runs in taken.items()}
     table(header, [[case, *parts, f"{wall:.2f}", f"{cpu:.2f}"] for case, (parts, wall, cpu) in of.items()])

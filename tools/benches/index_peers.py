@@ -108,7 +108,8 @@ def main(runtime, catalogue, models, threads, what, out, packages=None):
         paths = [catalogue.parent / row["image"] for row in rows]
         np.save(f"{out}.image.npy", pictures(see, paths, threads))
     if what != "pictures":
-        np.save(f"{out}.text.npy", texts(read, tokenizer, [f"{row['title']}, {row['description']}" for row in rows]))
+        sentences = [", ".join(row[column] for column in ("title", "description") if column in row) for row in rows]
+        np.save(f"{out}.text.npy", texts(read, tokenizer, sentences))
     print(json.dumps({"seconds": time.perf_counter() - wall, "cpu": time.process_time() - cpu}))
 
 
