@@ -13,7 +13,7 @@ use lookalike::taste::aggregation::{
 use lookalike_tools::planted::Planted;
 use serde_json::json;
 
-const DIMENSION: usize = 64;
+const DIMENSION: usize = 128;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
