@@ -34,7 +34,6 @@ MODELS = {
     "dvbpr": {"shop": SMALL, "hm-2core": SMALL},
     "dvbpr-alexnet": {"shop": SMALL, "hm-2core": SMALL},
 }
-RERANKED = ["vbpr", "acf", "curatornet", "aggregation-gated"]
 QUICK = ["bpr-mf", "vbpr", "dvbpr-efficientnet-lite0"]
 
 
@@ -86,10 +85,10 @@ def evaluated(binary, place, data, models, seeds, epochs):
     return lines
 
 
-def reranked(binary, worker, place, model, user):
-    """CPU milliseconds that it takes to score 200 candidates by a model."""
-    run([binary, "train", "-q", place, "--model", model, "--epochs", "2"])
-    ours = Worker("lookalike", [worker, "rerank", place, model, user, 200])
+def reranked(binary, worker, place, user):
+    """CPU milliseconds that it takes to score 200 candidates by VBPR."""
+    run([binary, "train", "-q", place, "--model", "vbpr", "--epochs", "5"])
+    ours = Worker("lookalike", [worker, "rerank", place, "vbpr", user, 200])
     cpu, _ = in_turns([ours], str, 0.5, 5)[ours]
     ours.close()
     return cpu * 1e3
@@ -145,10 +144,8 @@ def main():
         if options.json:
             with open(options.json, "a") as file:
                 file.writelines(json.dumps(line) + "\n" for line in lines)
-    worker = build("taste_worker")
-    for model in RERANKED[: 1 if options.quick else None]:
-        milliseconds = reranked(binary, worker, sets["shop"], model, "U000001")
-        print(f"re-ranking 200 candidates by {model}: {milliseconds:.3f} ms of CPU time")
+    milliseconds = reranked(binary, build("taste_worker"), sets["shop"], "U000001")
+    print(f"re-ranking 200 candidates by vbpr: {milliseconds:.3f} ms of CPU time")
     bars("taste-quick" if options.quick else "taste", "Taste", drawn, "1 - AUC")
 
 
