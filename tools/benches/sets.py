@@ -10,7 +10,7 @@ import json
 from harness import DATA, arguments, build, run, table
 
 # Shoppers, values of the hidden layer, epochs, the first seed, seeds.
-SIZES, QUICK = [3_000, 256, 120, 301, 6], [1_000, 128, 20, 301, 2]
+SIZES, QUICK = [3_000, 256, 240, 401, 5], [1_000, 128, 20, 401, 2]
 RATE = 3e-3
 
 
