@@ -28,6 +28,7 @@ use super::{Common, Outcome, remark};
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  lookalike train shop.lookalike --model vbpr\n  \
                   lookalike train shop.lookalike --model bpr-mf --interactions purchases.csv --set bpr-mf.latent=32\n  \
+                  lookalike train shop.lookalike --model aggregation-gated --set aggregation-gated.finetune=mobilenet-v1\n  \
                   lookalike train shop.lookalike --model blend --of vbpr,aggregation-gated")]
 pub struct Args {
     /// The collection

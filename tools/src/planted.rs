@@ -1,19 +1,20 @@
 //! Shoppers whose pictures tell of them only to those who look at the right ones.
 //!
-//! Each shopper lives in one of a few rooms, and shops in one of two seasons. Among the pictures in their basket
+//! Each shopper lives in one of a few rooms, and shops for one of a few occasions, which each have things of their own.
+//! Among the pictures in their basket
 //!
-//! - one shows the room itself;
-//! - some are bought for it: each carries the signs of the room and of the season, and shows a thing of the season,
+//! - one is a portrait of the room itself;
+//! - some are bought for it: each carries the signs of the room and of the occasion, and shows a thing of the occasion,
 //!   which with the room makes three categories. These categories are the shopper's. Around the thing, as in any shop's
-//!   photographs, there are others: of the other season, and none of them is bought;
-//! - some are gifts for others' rooms: the sign of another room, the sign of either season, and things in the same way,
-//!   which say nothing;
+//!   photographs, there are others: none of the occasion's own, and none of them is bought;
+//! - some are gifts: the sign of another room, the sign of any occasion, and things in the same way, which say nothing;
 //! - some are wrapping: a mark that all wrapping has, and a printed thing that says nothing.
 //!
 //! Averaging sees all things alike. One attention block can learn to pass over wrapping, for its mark is
 //! always the same; which gifts to pass over depends on the room, which takes a second block that asks
-//! what the first has answered. What stands around a thing no attention to pictures can pass over: but things of the two
-//! seasons are never bought together, so that the season tells which to leave out, which is what context gating is for.
+//! what the first has answered. What stands around a thing no attention to pictures can pass over: but things that are
+//! of no occasion together are never bought together, so that the occasion tells which to leave out, which is what
+//! context gating is for.
 //!
 //! Things show in a few places of a feature each, as they do behind a network's last ReLU.
 
@@ -26,9 +27,10 @@ use crate::seed::Rng;
 /// How many rooms there are, and things to a room.
 const ROOMS: usize = 4;
 const THINGS: usize = 24;
-/// Things are of one season or of the other, in turn.
-const SEASONS: usize = 2;
-/// How many things of the other season stand around one.
+/// How many occasions there are, and things of each one's own.
+const OCCASIONS: usize = 6;
+const OWN: usize = 12;
+/// How many other things stand around one.
 const AROUND: usize = 5;
 /// How much stronger a room's sign shows than a thing.
 const LOUD: f32 = 2.0;
@@ -54,22 +56,22 @@ impl Planted {
         let (mut rows, mut sets, mut labels) = (Vec::new(), Vec::new(), Vec::new());
         for shopper in 0..shoppers {
             let mut rng = Rng::new(seed, "planted shopper", shopper as u64);
-            let (room, season) = (rng.below(ROOMS), rng.below(SEASONS));
+            let (room, occasion) = (rng.below(ROOMS), rng.below(OCCASIONS));
             let bought = 5 + rng.below(4);
             let gifts = bought + rng.below(bought);
-            let wrapping = 4 + rng.below(13);
-            let mut pictures = vec![vec![&look.rooms[room]]];
+            let wrapping = 8 + rng.below(17);
+            let mut pictures = vec![vec![&look.portrait, &look.rooms[room]]];
             for _ in 0..bought {
-                let thing = of_season(season, &mut rng);
-                pictures.push(look.shown(room, season, thing, &mut rng));
+                let thing = look.of(occasion, true, &mut rng);
+                pictures.push(look.shown(room, occasion, thing, &mut rng));
                 let categories = STEPS.map(|step| room * THINGS + (thing + step) % THINGS);
                 labels.extend(categories.map(|category| (shopper as u32, category as u32)));
             }
             for _ in 0..gifts {
                 let other = (room + 1 + rng.below(ROOMS - 1)) % ROOMS;
-                let season = rng.below(SEASONS);
-                let thing = of_season(season, &mut rng);
-                pictures.push(look.shown(other, season, thing, &mut rng));
+                let occasion = rng.below(OCCASIONS);
+                let thing = look.of(occasion, true, &mut rng);
+                pictures.push(look.shown(other, occasion, thing, &mut rng));
             }
             for _ in 0..wrapping {
                 pictures.push(vec![&look.wrapping, &look.things[rng.below(THINGS)]]);
@@ -98,18 +100,16 @@ impl Planted {
     }
 }
 
-/// A thing of a season.
-fn of_season(season: usize, rng: &mut Rng) -> usize {
-    season + SEASONS * rng.below(THINGS / SEASONS)
-}
-
 /// In which direction of a feature each thing shows.
 struct Look {
     rooms: Vec<Vec<f32>>,
     signs: Vec<Vec<f32>>,
-    seasons: Vec<Vec<f32>>,
+    occasions: Vec<Vec<f32>>,
     things: Vec<Vec<f32>>,
     wrapping: Vec<f32>,
+    portrait: Vec<f32>,
+    /// The things of each occasion's own.
+    own: Vec<Vec<usize>>,
 }
 
 impl Look {
@@ -125,16 +125,28 @@ impl Look {
         Look {
             rooms: some("room", ROOMS),
             signs: some("sign", ROOMS).into_iter().map(loud).collect(),
-            seasons: some("season", SEASONS),
+            occasions: some("occasion", OCCASIONS),
             things: (0..THINGS).map(|thing| places(thing, dimension, seed)).collect(),
             wrapping: direction("wrapping", 0),
+            portrait: direction("portrait", 0),
+            own: (0..OCCASIONS).map(|occasion| own(occasion, seed)).collect(),
         }
     }
 
-    /// What is in the picture of a thing: the signs of its room and its season, and what stands around it.
-    fn shown(&self, room: usize, season: usize, thing: usize, rng: &mut Rng) -> Vec<&Vec<f32>> {
-        let mut parts = vec![&self.signs[room], &self.seasons[season], &self.things[thing]];
-        let around = (0..AROUND).map(|_| of_season(1 - season, rng));
+    /// A thing that is an occasion's own, or one that is not.
+    fn of(&self, occasion: usize, own: bool, rng: &mut Rng) -> usize {
+        loop {
+            let thing = rng.below(THINGS);
+            if self.own[occasion].contains(&thing) == own {
+                return thing;
+            }
+        }
+    }
+
+    /// What is in the picture of a thing: the signs of its room and its occasion, and what stands around it.
+    fn shown(&self, room: usize, occasion: usize, thing: usize, rng: &mut Rng) -> Vec<&Vec<f32>> {
+        let mut parts = vec![&self.signs[room], &self.occasions[occasion], &self.things[thing]];
+        let around = (0..AROUND).map(|_| self.of(occasion, false, rng));
         parts.extend(around.map(|thing| &self.things[thing]));
         parts
     }
@@ -149,6 +161,19 @@ impl Look {
         }
         unit(row)
     }
+}
+
+/// The things of an occasion's own, drawn from all.
+fn own(occasion: usize, seed: u64) -> Vec<usize> {
+    let mut rng = Rng::new(seed, "own things", occasion as u64);
+    let mut own = Vec::new();
+    while own.len() < OWN {
+        let thing = rng.below(THINGS);
+        if !own.contains(&thing) {
+            own.push(thing);
+        }
+    }
+    own
 }
 
 /// A few places of a feature, of equal strength.

@@ -23,9 +23,9 @@ fn f1(planted: &Planted, pooling: Variant, epochs: u32) -> f64 {
 
 #[test]
 fn attention_beats_the_average_and_two_gated_blocks_beat_one() {
-    let planted = Planted::draw(3000, 64, 1);
+    let planted = Planted::draw(3000, 128, 1);
     let [average, one, gated] =
-        [Variant::Average, Variant::One, Variant::Gated].map(|v| f1(&planted, v, 40));
+        [Variant::Average, Variant::One, Variant::Gated].map(|v| f1(&planted, v, 100));
     assert!(average < one && one < gated, "{average:.3} {one:.3} {gated:.3}");
     assert!(gated - average > 0.15, "{average:.3} {gated:.3}");
 }

@@ -160,9 +160,9 @@ fn a_set_is_told_alike_in_any_order_and_beside_any_other() {
         let network = seeded(variant, &golden[variant.model()]);
         let alone = said(&network, &[0, 1, 2], &[3]);
         let beside = said(&network, &[7, 8, 9, 10, 11, 0, 1, 2, 3], &[5, 3, 1]);
-        assert_eq!(alone, beside[9..18], "what stands beside a set has no say");
         let turned = said(&network, &[2, 0, 1], &[3]);
-        for (a, b) in alone.iter().zip(turned) {
+        // Up to rounding: a row by itself is added up in another order.
+        for (a, b) in alone.iter().zip(&beside[9..18]).chain(alone.iter().zip(&turned)) {
             assert!((a - b).abs() < 1e-5 * (1.0 + a.abs()), "{variant:?}: {a} {b}");
         }
     }

@@ -8,10 +8,11 @@
 //! megabytes and the rows are a handful, so every product here reads or writes `W` once, where it lies.
 
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
+use rayon::prelude::*;
 
 use super::activation::Activation;
 use super::gradients::{room, told};
-use super::values::{elements, stored, tensor, with};
+use super::values::{elements, stored, sum_of, tensor, with};
 use crate::encode::kernels::{Isa, Matrix, multiply_shared};
 
 /// `y = activation(x Wᵀ + b)`.
@@ -20,6 +21,24 @@ pub fn dense(x: &Tensor, weight: &Tensor, bias: &Tensor, activation: Activation)
 }
 
 struct Dense(Activation);
+
+/// Outputs of a single row that one thread takes at a time.
+const PART: usize = 256;
+
+impl Dense {
+    /// The outputs of one row: the panels of a product would be all but empty.
+    fn of_one(&self, x: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> {
+        let mut y = vec![0.0; bias.len()];
+        let parts = y.par_chunks_mut(PART).zip(weight.par_chunks(PART * x.len()));
+        parts.zip(bias.par_chunks(PART)).for_each(|((y, weight), bias)| {
+            for ((y, weight), bias) in y.iter_mut().zip(weight.chunks_exact(x.len())).zip(bias) {
+                *y = sum_of(weight, x, |w, x| w * x);
+                self.0.apply(std::slice::from_mut(y), *bias);
+            }
+        });
+        y
+    }
+}
 
 impl CustomOp3 for Dense {
     fn name(&self) -> &'static str {
@@ -40,9 +59,13 @@ impl CustomOp3 for Dense {
         if width != inputs || bias_layout.shape().dims1()? != outputs {
             bail!("{:?} by a layer of {:?}", x_layout.shape(), weight_layout.shape());
         }
-        let weight = Matrix::new(elements(weight, weight_layout)?, outputs, inputs);
-        let x = Matrix::new(elements(x, x_layout)?, rows, inputs);
+        let (weight, x) = (elements(weight, weight_layout)?, elements(x, x_layout)?);
         let bias = elements(bias, bias_layout)?;
+        if rows == 1 && inputs > 0 {
+            return Ok(stored(self.of_one(x, weight, bias), (1, outputs)));
+        }
+        let weight = Matrix::new(weight, outputs, inputs);
+        let x = Matrix::new(x, rows, inputs);
         let mut turned = vec![0.0; rows * outputs];
         multiply_shared(Isa::best(), weight, x.transposed(), &mut turned);
         let mut y = vec![0.0; rows * outputs];

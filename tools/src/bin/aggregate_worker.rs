@@ -1,4 +1,4 @@
-//! The planted task of `tools/bench taste`: which way of making one picture of many tells shoppers' categories.
+//! The planted task of `tools/bench sets`: which way of making one picture of many tells shoppers' categories.
 //!
 //! `aggregate_worker SHOPPERS HIDDEN EPOCHS FIRST SEEDS [RATE [PLOT]]` trains the four variants on seven in ten planted
 //! shoppers, anew for each of SEEDS seeds from FIRST on, judges them by the others, and prints a line of JSON a model and
@@ -13,7 +13,7 @@ use lookalike::taste::aggregation::{
 use lookalike_tools::planted::Planted;
 use serde_json::json;
 
-const DIMENSION: usize = 64;
+const DIMENSION: usize = 128;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -93,7 +93,8 @@ fn draw(users: usize, items: usize, dimension: usize, categories: usize) -> Draw
 /// A model before its first epoch; without dropout, whose masks would differ from the peer's.
 fn start(model: &str, drawn: &Drawn, numbers: &[u32]) -> Outcome<Learner> {
     if let Some(variant) = Variant::ALL.into_iter().find(|variant| variant.model() == model) {
-        let settings = AggregationSettings { dropout: 0.0, ..AggregationSettings::of(variant) };
+        let usual = AggregationSettings::of(variant);
+        let settings = AggregationSettings { dropout: 0.0, rate: 1e-3, ..usual };
         let features = Arc::new(drawn.features.clone());
         let model = Aggregation::new(features, drawn.labels.inventory(), settings)?;
         return Ok(Learner::Sets(Box::new(model)));
