@@ -15,8 +15,11 @@ use lookalike::taste::{Features, Gallery};
 
 use crate::seed::Rng;
 
-/// Ratings a user.
+/// Ratings a user, and an item on average, where as many users rate as there are items.
 const EACH: usize = 6;
+/// So many times fewer users rate so many times more where pictures tell: whom a user loves is soon known, and an item's
+/// picture says more than the few who rated it.
+const BUSY: usize = 8;
 /// Values of a taste.
 const TASTES: usize = 4;
 /// Values of what is written: both tastes, and where they meet.
@@ -46,18 +49,20 @@ pub struct PlantedStars {
 }
 
 impl PlantedStars {
-    /// Draws as many users as items.
-    pub fn draw(count: usize, telling: Telling, seed: u64) -> Self {
+    /// Draws so many items, and their raters.
+    pub fn draw(items: usize, telling: Telling, seed: u64) -> Self {
+        let busy = if telling == Telling::Pictures { BUSY } else { 1 };
+        let users = items / busy;
         let taste = |name: &str, n: usize| -> Vec<f64> {
             let mut rng = Rng::new(seed, name, n as u64);
             (0..TASTES).map(|_| 0.5 * rng.normal()).collect()
         };
         let (mut all, mut written) = (Vec::new(), Vec::new());
-        for user in 0..count {
+        for user in 0..users {
             let mut rng = Rng::new(seed, "rater of planted", user as u64);
             let own = taste("user", user);
-            for _ in 0..EACH {
-                let item = rng.below(count);
+            for _ in 0..EACH * busy {
+                let item = rng.below(items);
                 let other = taste("item", item);
                 let meant = match telling {
                     Telling::Reviews => own.iter().zip(&other).map(|(p, q)| p * q).sum(),
@@ -76,8 +81,8 @@ impl PlantedStars {
         let picture = |item| Some(picture(item, telling == Telling::Pictures, seed));
         let stars = Stars { least: 1.0, most: 5.0 };
         PlantedStars {
-            ratings: Ratings { users: count, items: count, all, stars, reviews: Vec::new() },
-            gallery: Arc::new(Gallery::new(SIDE, (0..count).map(picture).collect())),
+            ratings: Ratings { users, items, all, stars, reviews: Vec::new() },
+            gallery: Arc::new(Gallery::new(SIDE, (0..items).map(picture).collect())),
             reviews: Arc::new(Features::new(written, WRITTEN)),
         }
     }

@@ -4,8 +4,8 @@
 //! `draw-shop --interactions-only` writes them), with pictures and reviews' vectors of REVIEW values made up here (0:
 //! none), and prints what each epoch took and the most memory that was held.
 //!
-//! `rating_worker branches COUNT EPOCHS SEEDS` trains the model with and without its branches on COUNT users and items of the two
-//! planted tasks, and prints a line of JSON a task and model: the mean squared errors on the test, seed by seed.
+//! `rating_worker branches COUNT EPOCHS SEEDS` trains the model with and without its branches on COUNT items of the two planted
+//! tasks, and prints a line of JSON a task and model: the mean squared errors on the test, seed by seed.
 //!
 //! `rating_worker step THREADS BATCH` takes so many steps for each line `pictures COUNT` or `ratings COUNT` (see
 //! `tools/benches/rating_step_peer.py`).
@@ -114,8 +114,9 @@ fn branches(count: usize, epochs: u32, seeds: u64) -> Outcome<()> {
                 let training = RatingTraining { epochs, patience: epochs, seed };
                 let learned = (parts.known.as_slice(), parts.validation.as_slice());
                 let (gallery, reviews) = (planted.gallery, Some(planted.reviews));
+                let users = planted.ratings.users;
                 let trained =
-                    training.run(count, learned, gallery, reviews, settings, &mut |_| ())?;
+                    training.run(users, learned, gallery, reviews, settings, &mut |_| ())?;
                 errors.push(trained.error(&parts.test)?);
             }
             let line = json!({
