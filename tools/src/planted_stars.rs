@@ -15,11 +15,11 @@ use lookalike::taste::{Features, Gallery};
 
 use crate::seed::Rng;
 
-/// Ratings a user, and an item on average, where as many users rate as there are items.
-const EACH: usize = 6;
-/// So many times fewer users rate so many times more where pictures tell: whom a user loves is soon known, and an item's
-/// picture says more than the few who rated it.
-const BUSY: usize = 8;
+/// Users, items and ratings a user where pictures tell: whom a user loves is soon known, and an item's picture says
+/// more than the few who rated it.
+const BUSY: [usize; 3] = [100, 800, 48];
+/// The same where reviews tell: nobody is known well by ratings alone.
+const IDLE: [usize; 3] = [240, 120, 8];
 /// Values of a taste.
 const TASTES: usize = 4;
 /// Values of what is written: both tastes, and where they meet.
@@ -49,10 +49,12 @@ pub struct PlantedStars {
 }
 
 impl PlantedStars {
-    /// Draws so many items, and their raters.
-    pub fn draw(items: usize, telling: Telling, seed: u64) -> Self {
-        let busy = if telling == Telling::Pictures { BUSY } else { 1 };
-        let users = items / busy;
+    /// Draws them.
+    pub fn draw(telling: Telling, seed: u64) -> Self {
+        let [users, items, each] = match telling {
+            Telling::Pictures => BUSY,
+            Telling::Reviews => IDLE,
+        };
         let taste = |name: &str, n: usize| -> Vec<f64> {
             let mut rng = Rng::new(seed, name, n as u64);
             (0..TASTES).map(|_| 0.5 * rng.normal()).collect()
@@ -61,7 +63,7 @@ impl PlantedStars {
         for user in 0..users {
             let mut rng = Rng::new(seed, "rater of planted", user as u64);
             let own = taste("user", user);
-            for _ in 0..EACH * busy {
+            for _ in 0..each {
                 let item = rng.below(items);
                 let other = taste("item", item);
                 let meant = match telling {
