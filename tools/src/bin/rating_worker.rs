@@ -4,7 +4,8 @@
 //! `draw-shop --interactions-only` writes them), with pictures and reviews' vectors of REVIEW values made up here (0:
 //! none), and prints what each epoch took and the most memory that was held.
 //!
-//! `rating_worker branches EPOCHS SEEDS` trains the model with and without its branches on the two planted tasks, and prints a line of JSON a task and model: the mean squared errors on the test, seed by seed.
+//! `rating_worker branches EPOCHS SEEDS` trains the model with and without its branches on the two planted tasks, and
+//! prints a line of JSON a task and model: the mean squared errors on the test, seed by seed.
 //!
 //! `rating_worker step THREADS BATCH` takes so many steps for each line `pictures COUNT` or `ratings COUNT` (see
 //! `tools/benches/rating_step_peer.py`).
