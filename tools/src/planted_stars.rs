@@ -15,8 +15,11 @@ use lookalike::taste::{Features, Gallery};
 
 use crate::seed::Rng;
 
-/// Ratings a user.
-const EACH: usize = 6;
+/// Users, items and ratings a user where pictures tell: whom a user loves is soon known, and an item's picture says
+/// more than the few who rated it.
+const BUSY: [usize; 3] = [100, 800, 48];
+/// The same where reviews tell: nobody is known well by ratings alone.
+const IDLE: [usize; 3] = [240, 120, 8];
 /// Values of a taste.
 const TASTES: usize = 4;
 /// Values of what is written: both tastes, and where they meet.
@@ -46,18 +49,22 @@ pub struct PlantedStars {
 }
 
 impl PlantedStars {
-    /// Draws as many users as items.
-    pub fn draw(count: usize, telling: Telling, seed: u64) -> Self {
+    /// Draws them.
+    pub fn draw(telling: Telling, seed: u64) -> Self {
+        let [users, items, each] = match telling {
+            Telling::Pictures => BUSY,
+            Telling::Reviews => IDLE,
+        };
         let taste = |name: &str, n: usize| -> Vec<f64> {
             let mut rng = Rng::new(seed, name, n as u64);
             (0..TASTES).map(|_| 0.5 * rng.normal()).collect()
         };
         let (mut all, mut written) = (Vec::new(), Vec::new());
-        for user in 0..count {
+        for user in 0..users {
             let mut rng = Rng::new(seed, "rater of planted", user as u64);
             let own = taste("user", user);
-            for _ in 0..EACH {
-                let item = rng.below(count);
+            for _ in 0..each {
+                let item = rng.below(items);
                 let other = taste("item", item);
                 let meant = match telling {
                     Telling::Reviews => own.iter().zip(&other).map(|(p, q)| p * q).sum(),
@@ -76,8 +83,8 @@ impl PlantedStars {
         let picture = |item| Some(picture(item, telling == Telling::Pictures, seed));
         let stars = Stars { least: 1.0, most: 5.0 };
         PlantedStars {
-            ratings: Ratings { users: count, items: count, all, stars, reviews: Vec::new() },
-            gallery: Arc::new(Gallery::new(SIDE, (0..count).map(picture).collect())),
+            ratings: Ratings { users, items, all, stars, reviews: Vec::new() },
+            gallery: Arc::new(Gallery::new(SIDE, (0..items).map(picture).collect())),
             reviews: Arc::new(Features::new(written, WRITTEN)),
         }
     }

@@ -4,8 +4,8 @@
 //! `draw-shop --interactions-only` writes them), with pictures and reviews' vectors of REVIEW values made up here (0:
 //! none), and prints what each epoch took and the most memory that was held.
 //!
-//! `rating_worker branches COUNT EPOCHS SEEDS` trains the model with and without its branches on COUNT users and items of the two
-//! planted tasks, and prints a line of JSON a task and model: the mean squared errors on the test, seed by seed.
+//! `rating_worker branches EPOCHS SEEDS` trains the model with and without its branches on the two planted tasks, and
+//! prints a line of JSON a task and model: the mean squared errors on the test, seed by seed.
 //!
 //! `rating_worker step THREADS BATCH` takes so many steps for each line `pictures COUNT` or `ratings COUNT` (see
 //! `tools/benches/rating_step_peer.py`).
@@ -27,9 +27,7 @@ fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["scale", file, review, epochs] => scale(file, review.parse()?, epochs.parse()?),
-        ["branches", count, epochs, seeds] => {
-            branches(count.parse()?, epochs.parse()?, seeds.parse()?)
-        }
+        ["branches", epochs, seeds] => branches(epochs.parse()?, seeds.parse()?),
         ["step", threads, batch] => step(threads.parse()?, batch.parse()?),
         _ => Err("see the top of the source".into()),
     }
@@ -96,12 +94,12 @@ fn scale(file: &str, review: usize, epochs: u32) -> Outcome<()> {
     Ok(())
 }
 
-fn branches(count: usize, epochs: u32, seeds: u64) -> Outcome<()> {
+fn branches(epochs: u32, seeds: u64) -> Outcome<()> {
     for (task, telling) in [("pictures", Telling::Pictures), ("reviews", Telling::Reviews)] {
         for (pictures, told) in [(false, false), (true, false), (false, true), (true, true)] {
             let mut errors = Vec::new();
             for seed in 1..=seeds {
-                let planted = PlantedStars::draw(count, telling, seed);
+                let planted = PlantedStars::draw(telling, seed);
                 let parts = planted.ratings.parts(0.15, seed);
                 let settings = RatingSettings {
                     pictures,
@@ -114,8 +112,9 @@ fn branches(count: usize, epochs: u32, seeds: u64) -> Outcome<()> {
                 let training = RatingTraining { epochs, patience: epochs, seed };
                 let learned = (parts.known.as_slice(), parts.validation.as_slice());
                 let (gallery, reviews) = (planted.gallery, Some(planted.reviews));
+                let users = planted.ratings.users;
                 let trained =
-                    training.run(count, learned, gallery, reviews, settings, &mut |_| ())?;
+                    training.run(users, learned, gallery, reviews, settings, &mut |_| ())?;
                 errors.push(trained.error(&parts.test)?);
             }
             let line = json!({
