@@ -1,55 +1,14 @@
 //! The commands that need no network, on vectors that were made elsewhere: what they print and what they refuse.
 
+#[path = "support/program.rs"]
+mod program;
+
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
 use lookalike::catalogue::{Catalogue, Entry};
+use program::{golden, keys, lines, printed, refusal, run, shop};
 use serde_json::Value;
-use tempfile::TempDir;
-
-fn golden(name: &str) -> String {
-    let folder: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/golden/exchange");
-    folder.join(name).to_str().unwrap().to_owned()
-}
-
-fn run(dir: &Path, args: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lookalike"));
-    command.current_dir(dir).args(args).output().unwrap()
-}
-
-/// What a command prints that ends with this status.
-fn printed(dir: &Path, args: &[&str], status: i32) -> String {
-    let output = run(dir, args);
-    assert_eq!(output.status.code(), Some(status), "{args:?}: {output:?}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
-/// What a command says that must fail; it prints nothing.
-fn refusal(dir: &Path, args: &[&str]) -> String {
-    let output = run(dir, args);
-    assert_eq!((output.status.code(), output.stdout), (Some(2), Vec::new()), "{args:?}");
-    String::from_utf8(output.stderr).unwrap()
-}
-
-fn lines(text: &str) -> Vec<Value> {
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
-/// Twelve items with titles, prices and the vectors that NumPy wrote.
-fn shop() -> TempDir {
-    let dir = tempfile::tempdir().unwrap();
-    let (vectors, items) = (golden("f4.npy"), golden("items.csv"));
-    let args =
-        ["import", &vectors, "shop", "--items", &items, "--by", "image", "--encoder", "drawn"];
-    assert_eq!(printed(dir.path(), &args, 0), "shop: 12 items (12 new, 0 changed)\n");
-    dir
-}
-
-fn keys(hits: &[Value]) -> Vec<&str> {
-    hits.iter().map(|hit| hit["key"].as_str().unwrap()).collect()
-}
 
 /// By key, all others with their cosines, best first: from NumPy.
 fn neighbours() -> BTreeMap<String, Vec<(String, f64)>> {

@@ -664,6 +664,7 @@ fn what_is_wrong_with_a_filter_is_pointed_at() {
         assert_eq!(carets.trim().len(), length.max(1), "{told}");
         assert_eq!(shown.chars().skip(start).take(length).collect::<String>(), marked, "{told}");
     }
+    assert_eq!(ask(" "), "the filter is empty: say what has to hold, such as \"price < 30\"");
     let deep = format!("{}n = 1{}", "(".repeat(5000), ")".repeat(5000));
     assert!(matches!(deep.parse::<Filter>(), Err(FilterError::TooDeep { .. })));
     assert!(matches!("not ".repeat(5000).parse::<Filter>(), Err(FilterError::TooDeep { .. })));

@@ -21,6 +21,7 @@ use super::words::Words;
 use super::{Common, NOTHING, Outcome, queries, remark, sheet};
 use narrow::Narrowing;
 pub use narrow::counts;
+pub use rerank::Order;
 use rerank::Taste;
 
 const THOROUGH: &str = "How thoroughly";
@@ -73,19 +74,19 @@ pub type Answer = (Option<Aspect>, Hits);
 
 pub fn run(args: &Args, common: &Common) -> Outcome {
     let query = args.query()?;
-    let personal = args.taste.is_asked()?;
-    if personal && (args.weighing.side_by_side() || args.terms.queries.is_some()) {
-        let why = "--rerank orders the one list of a query: leave out --side-by-side and --queries";
-        return Err(why.into());
+    let personal = args.taste.is_asked(args.terms.queries.is_some())?;
+    if personal && args.weighing.side_by_side() {
+        return Err("--rerank orders the one list of a query: leave out --side-by-side".into());
     }
     let collection = Collection::open(&args.collection)?.with_models(common.models()?);
     if let Some(file) = &args.terms.queries {
-        return queries::run(&collection, &query, file, common);
+        let order = personal.then(|| args.taste.order(&collection)).transpose()?;
+        return queries::run(&collection, &query, order.as_ref(), file, common);
     }
     let start = Instant::now();
     let has_terms = query.terms().next().is_some();
     let answers: Vec<Answer> = if personal {
-        vec![(None, args.taste.search(&collection, &query, common)?)]
+        vec![(None, args.taste.order(&collection)?.search(&query, common)?)]
     } else if args.weighing.side_by_side() && has_terms {
         let rankings = collection.rankings(&query)?.into_iter();
         rankings.map(|ranking| (Some(ranking.aspect), ranking.answer)).collect()

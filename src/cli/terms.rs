@@ -35,7 +35,8 @@ pub struct Terms {
     ///
     /// The answers come as JSON lines in the same order, `{"id": 1, "hits": [...]}`, or `{"id": 1, "error":
     /// "..."}`, which makes the exit status 3. Each query has what it needs of `top`, `exact`,
-    /// `image_weight`, `text_weight` and `words_weight`, and the rest from the options.
+    /// `image_weight`, `text_weight` and `words_weight`, with --rerank `user` and `liked`, and the rest from the
+    /// options. `unknown_to` names the models that do not know the user.
     #[arg(long, value_name = "FILE", env = "LOOKALIKE_QUERIES", conflicts_with_all = ["expression", "text", "image", "item", "words", "html"])]
     pub queries: Option<PathBuf>,
 }

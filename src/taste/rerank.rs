@@ -14,6 +14,8 @@
 
 use std::collections::HashMap;
 
+use rayon::prelude::*;
+
 use super::Error;
 use super::served::{Reranker, Scores};
 use super::visitor::Visitor;
@@ -82,13 +84,36 @@ impl<'a> Reranking<'a> {
         query: &Query,
         visitor: &Visitor,
     ) -> Result<Reranked, Error> {
-        let (first, top) = (query.skipped(), query.limit());
-        let deep = self.candidates.max(first.saturating_add(top));
-        let mut hits = collection.search(&query.clone().offset(0).top(deep))?;
+        self.page(collection.search(&self.deep(query))?, query, visitor)
+    }
+
+    /// Answers each query as [`search`](Self::search) would, over all cores, in the same order; those that cannot
+    /// be answered hold up nobody.
+    pub fn search_all(
+        &self,
+        collection: &Collection,
+        asked: &[(Query, Visitor)],
+    ) -> Vec<Result<Reranked, Error>> {
+        let deep: Vec<Query> = asked.iter().map(|(query, _)| self.deep(query)).collect();
+        let page = |(found, (query, visitor)): (Result<Hits, _>, &(Query, Visitor))| {
+            self.page(found?, query, visitor)
+        };
+        collection.search_all(&deep).into_par_iter().zip(asked).map(page).collect()
+    }
+
+    /// The query that finds the candidates.
+    fn deep(&self, query: &Query) -> Query {
+        let deep = self.candidates.max(query.skipped().saturating_add(query.limit()));
+        query.clone().offset(0).top(deep)
+    }
+
+    /// The part of the candidates, put into order, that the query asks for.
+    fn page(&self, mut hits: Hits, query: &Query, visitor: &Visitor) -> Result<Reranked, Error> {
         let strangers = self.rerank(&mut hits.hits, visitor)?;
+        let first = query.skipped();
         hits.offset = first;
         hits.hits.drain(..first.min(hits.hits.len()));
-        hits.hits.truncate(top);
+        hits.hits.truncate(query.limit());
         let personal = strangers.len() < self.models.len();
         Ok(Reranked { hits, strangers, personal })
     }

@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use lookalike::taste::rating::reranker;
-use lookalike::taste::{Reranker, Reranking, Visitor};
+use lookalike::taste::{self, Reranker, Reranking, Visitor};
 use lookalike::{Collection, Hits, Query};
 
 use crate::cli::recommend::VisitorArgs;
@@ -37,36 +37,50 @@ fn weighed(text: &str) -> Result<(String, f32), String> {
 }
 
 impl Taste {
-    /// Whether hits are to be put into somebody's order.
-    pub fn is_asked(&self) -> Result<bool, Box<dyn Error>> {
+    /// Whether hits are to be put into somebody's order. Queries in a file name their visitors themselves.
+    pub fn is_asked(&self, many: bool) -> Result<bool, Box<dyn Error>> {
         match (self.visitor.is_nobody(), self.rerank.is_empty()) {
             (true, true) => Ok(false),
             (false, false) => Ok(true),
             (false, true) => Err("say by which model: --rerank MODEL".into()),
+            (true, false) if many => Ok(true),
             (true, false) => Err("say for whom: --user USER, or --liked KEY".into()),
         }
     }
 
-    /// Answers a query in the order of the visitor's taste.
-    pub fn search(
-        &self,
-        collection: &Collection,
-        query: &Query,
-        common: &Common,
-    ) -> Result<Hits, Box<dyn Error>> {
-        let visitor = self.visitor.visitor(collection)?;
+    /// The models, opened.
+    pub fn order<'a>(&self, collection: &'a Collection) -> Result<Order<'a>, taste::Error> {
         let models = self
             .rerank
             .iter()
             .map(|(name, weight)| Ok((reranker(collection, name)?, *weight)))
-            .collect::<Result<Vec<_>, lookalike::taste::Error>>()?;
-        let mut reranking = Reranking::new().blend(self.blend).candidates(self.candidates);
-        for (model, weight) in &models {
-            reranking = reranking.by(&**model, *weight);
-        }
-        let reranked = reranking.search(collection, query, &visitor)?;
+            .collect::<Result<Vec<_>, taste::Error>>()?;
+        let (blend, candidates) = (self.blend, self.candidates);
+        let visitor = self.visitor.visitor(collection)?;
+        Ok(Order { collection, models, blend, candidates, visitor })
+    }
+}
+
+/// Models that are open, and the visitor whose order is asked for.
+pub struct Order<'a> {
+    pub collection: &'a Collection,
+    models: Vec<(Box<dyn Reranker + 'a>, f32)>,
+    blend: f32,
+    candidates: usize,
+    pub visitor: Visitor,
+}
+
+impl Order<'_> {
+    pub fn reranking(&self) -> Reranking<'_> {
+        let start = Reranking::new().blend(self.blend).candidates(self.candidates);
+        self.models.iter().fold(start, |order, (model, weight)| order.by(&**model, *weight))
+    }
+
+    /// Answers a query, and remarks what the models made of the visitor.
+    pub fn search(&self, query: &Query, common: &Common) -> Result<Hits, Box<dyn Error>> {
+        let reranked = self.reranking().search(self.collection, query, &self.visitor)?;
         if !common.quiet {
-            self.told(collection, &visitor, &models)?;
+            self.told()?;
         }
         if !common.quiet && !reranked.strangers.is_empty() {
             let so = match reranked.personal {
@@ -79,15 +93,10 @@ impl Taste {
     }
 
     /// Remarks what the visitor's pictures said to the models that have words for it.
-    fn told(
-        &self,
-        collection: &Collection,
-        visitor: &Visitor,
-        models: &[(Box<dyn Reranker + '_>, f32)],
-    ) -> Result<(), Box<dyn Error>> {
-        for (model, _) in models {
-            if let Some(testimony) = model.testimony(visitor)? {
-                witnesses(&names(collection, visitor)?, &testimony);
+    fn told(&self) -> Result<(), Box<dyn Error>> {
+        for (model, _) in &self.models {
+            if let Some(testimony) = model.testimony(&self.visitor)? {
+                witnesses(&names(self.collection, &self.visitor)?, &testimony);
             }
         }
         Ok(())

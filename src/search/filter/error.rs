@@ -10,6 +10,9 @@ use crate::spelling::{listed, meant};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FilterError {
+    /// Nothing is written.
+    #[error("the filter is empty: say what has to hold, such as \"price < 30\"")]
+    Empty,
     /// It is not written as expressions are.
     #[error("the filter makes no sense here: {expected} was expected, not {found}\n{place}")]
     Syntax {

@@ -27,6 +27,9 @@ pub(super) struct Spans {
 
 /// The expression, and where its tests stand in the text, in their order.
 pub(super) fn parse(text: &str) -> Result<(Expression, Vec<Spans>), FilterError> {
+    if text.trim().is_empty() {
+        return Err(FilterError::Empty);
+    }
     let tokens = tokens(text)?;
     let mut parser = Parser { text, tokens, next: 0, depth: 0, spans: Vec::new() };
     let expression = parser.any()?;
