@@ -54,7 +54,7 @@ impl Default for BprMfSettings {
             latent: 64,
             bias: true,
             rate: 0.05,
-            lambda: 0.01,
+            lambda: 0.03,
             lambda_bias: 0.01,
             seed: 1,
         }
@@ -448,7 +448,7 @@ mod tests {
     }
 
     fn new() -> BprMf {
-        BprMf::new(&circles(), BprMfSettings { latent: 8, ..Default::default() })
+        BprMf::new(&circles(), BprMfSettings { latent: 8, lambda: 0.01, ..Default::default() })
     }
 
     #[test]

@@ -119,6 +119,7 @@ mod tests {
         };
         Grid {
             model: "bpr-mf".to_owned(),
+            fixed: vec![("lambda".to_owned(), "0.01".to_owned())],
             values: values.iter().map(owned).collect(),
             ..Grid::default()
         }
