@@ -162,12 +162,11 @@ impl Changes<'_> {
     }
 }
 
-/// Settings as JSON writes them.
+/// Settings as JSON writes them: .03 is .03, and not the longer number that a float holds for it, which would not come
+/// back from a file to the last bit.
 pub(super) fn map(settings: &impl Serialize) -> Map<String, Value> {
-    match serde_json::to_value(settings) {
-        Ok(Value::Object(settings)) => settings,
-        _ => Map::new(),
-    }
+    let text = serde_json::to_string(settings);
+    text.and_then(|text| serde_json::from_str(&text)).unwrap_or_default()
 }
 
 /// Settings of which some are given as text.
@@ -235,6 +234,9 @@ mod tests {
             assert_eq!((recipe.name(), &recipe.settings()["visual"]), (name, &Value::from(7)));
             let kept = Recipe::restored(name, &recipe.settings()).unwrap();
             assert_eq!(kept.settings(), recipe.settings());
+            let written = serde_json::to_string(&recipe.settings()).unwrap();
+            let read: Map<String, Value> = serde_json::from_str(&written).unwrap();
+            assert_eq!(read, recipe.settings());
         }
         assert!(Recipe::new("dvbpr-cae", &changes(&[("passes", "2"), ("rate", ".1")])).is_ok());
     }

@@ -119,6 +119,7 @@ mod tests {
         };
         Grid {
             model: "bpr-mf".to_owned(),
+            fixed: vec![("lambda".to_owned(), "0.01".to_owned())],
             values: values.iter().map(owned).collect(),
             ..Grid::default()
         }
@@ -145,9 +146,12 @@ mod tests {
     /// Two circles that take what is theirs: factors tell it, biases alone do not.
     #[test]
     fn the_choice_is_the_validations_and_the_test_plays_no_part() {
-        let taken = |from: u32, to: u32| {
+        let taken = |from: usize, to: usize| {
             let pairs = (0..60u32).flat_map(move |user| {
-                (from..to).map(move |n| (user, (user * 10 + n * 14) % 100 + user % 2))
+                let mut own: Vec<u32> = (0..50).map(|n| 2 * n + user % 2).collect();
+                Chance::new(3, "own", user.into()).shuffle(&mut own);
+                own.truncate(to);
+                own.into_iter().skip(from).map(move |item| (user, item))
             });
             History::new(60, 102, pairs)
         };

@@ -25,13 +25,17 @@ SIZE, QUICK_SIZE = (600, 4_000), (300, 900)
 # Part of the items that nobody has taken yet; the real ones have enough of those as it is.
 ARRIVALS = {"shop": ["--arrivals", "0.1"], "hm-2core": []}
 SMALL = ["side=64", "thin=8", "batch=64", "rate=1e-3", "dropout=0.2"]
+# A shop whose shoppers are many for its items: much is to be learned from the others, and little from where to start.
+VISIBLE = ["rate=0.005", "latent=64", "visual=50", "lambda=0.05", "lambda_looks=1", "strength=1"]
+FROZEN = ["bias=true", "rate=0.005", "latent=16", "visual=50", "lambda=0.05", "lambda_looks=0.3", "start=looks", "strength=1"]
 # Of each model what differs from its usual settings.
 MODELS = {
-    "bpr-mf": {},
-    "vbpr": {"shop": ["start=chance", "visual_bias=false"]},
-    "dvbpr-efficientnet-lite0": {"shop": ["bias=true"]},
-    "dvbpr-inceptionv3": {"shop": ["bias=true"]},
-    "dvbpr-cae": {"shop": ["bias=true"]},
+    # Where what is popular is not what is taken next, biases mislead.
+    "bpr-mf": {"hm-2core": ["bias=false", "rate=0.1", "lambda=0.1"]},
+    "vbpr": {"shop": VISIBLE},
+    "dvbpr-efficientnet-lite0": {"shop": FROZEN, "hm-2core": ["visual=100", "lambda_looks=0.1", "start=looks"]},
+    "dvbpr-inceptionv3": {"shop": FROZEN},
+    "dvbpr-cae": {"shop": FROZEN},
     "acf": {},
     "curatornet": {},
     "aggregation-average": {},
@@ -48,14 +52,14 @@ QUICK = ["bpr-mf", "vbpr", "dvbpr-efficientnet-lite0"]
 # What `--tune` tries of each model, and how many of the choices.
 TRIES = {
     "shop": {
-        "bpr-mf": (24, ["latent=16,64", "rate=0.02,0.05", "lambda=0.01,0.03,0.1", "lambda_bias=0.01,0.1"]),
-        "vbpr": (24, ["latent=16,64", "visual=20,50", "rate=2e-3,5e-3", "lambda=0.01,0.05,0.2", "lambda_looks=0.1,1"]),
-        "dvbpr-efficientnet-lite0": (24, ["latent=16,64", "visual=20,50", "rate=2e-3,5e-3", "lambda=0.01,0.05,0.2", "lambda_looks=0.1,1"]),
+        "bpr-mf": (24, ["latent=16,64", "rate=0.05,0.1", "lambda=0.01,0.03,0.1", "lambda_bias=0.01,0.1"]),
+        "vbpr": (12, ["latent=16,64", "visual=50,100", "lambda=0.03,0.05,0.1", "lambda_looks=0.1,0.3,1", "strength=1,2"]),
+        "dvbpr-efficientnet-lite0": (10, ["latent=16,64", "visual=50,100", "lambda=0.03,0.05,0.1", "lambda_looks=0.1,0.3,1", "start=chance,looks"]),
     },
     "hm-2core": {
-        "bpr-mf": (12, ["latent=16,64", "rate=0.02,0.05", "lambda=0.01,0.1,0.3"]),
-        "vbpr": (16, ["visual=96,192", "rate=5e-4,1e-3,2e-3", "lambda=0.01,0.03", "strength=2,4,8"]),
-        "dvbpr-efficientnet-lite0": (12, ["visual=50,100", "rate=1e-3,3e-3", "lambda=1e-3,1e-2,1e-1", "lambda_looks=0,0.1"]),
+        "bpr-mf": (36, ["latent=16,64", "rate=0.02,0.05,0.1", "lambda=0.01,0.03,0.1", "bias=true,false"]),
+        "vbpr": (12, ["visual=96,192", "rate=5e-4,1e-3,2e-3", "lambda=0.01,0.03", "strength=2,4,8"]),
+        "dvbpr-efficientnet-lite0": (12, ["visual=50,100", "rate=1e-3,3e-3", "lambda=0.001,0.01,0.1", "lambda_looks=0,0.1", "start=chance,looks"]),
     },
 }
 

@@ -88,8 +88,7 @@ fn models_stand_in_the_order_that_theory_gives() {
     let random = shop.judged(|_| Box::new(Random { seed: 1 }));
     let popularity = shop.judged(|split| Box::new(Popularity::new(&split.train)));
     let bpr_mf = shop.judged(|split| {
-        let model =
-            BprMf::new(&split.train, BprMfSettings { lambda: 0.03, ..BprMfSettings::default() });
+        let model = BprMf::new(&split.train, BprMfSettings::default());
         Box::new(Owned(trained(model, split, 40)))
     });
     let vbpr = shop.judged(|split| {
