@@ -96,7 +96,10 @@ impl Common {
     fn device(&self) -> Device {
         let (device, why) = Device::choose(self.device.unwrap_or_default());
         if let Some(why) = why.filter(|_| !self.quiet) {
-            remark!("embedding on the CPU, for there is no GPU to use: {}", explained(&why));
+            // Where RUST_BACKTRACE is set, candle's error goes on with where it arose.
+            let why = explained(&why);
+            let why = why.lines().next().unwrap_or_default();
+            remark!("embedding on the CPU, for there is no GPU to use: {why}");
         }
         device
     }
