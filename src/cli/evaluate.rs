@@ -20,6 +20,8 @@ use super::taste_rating;
 use super::tries::{self, Trying};
 use super::{Common, Outcome, remark};
 
+const JUDGING: &str = "Judging";
+
 /// Judge models by what users took in truth, beside models that learn nothing
 ///
 /// Trains each model on a part of the interactions, several times from other seeds, and ranks the whole
@@ -51,25 +53,26 @@ pub struct Args {
     #[arg(long, value_name = "PART", env = "LOOKALIKE_ARRIVALS", value_parser = arrivals)]
     arrivals: Option<f32>,
     /// Compare everything with this model or baseline, instead of models with the best baseline
-    #[arg(long, value_name = "MODEL", env = "LOOKALIKE_AGAINST")]
+    #[arg(long, help_heading = JUDGING, value_name = "MODEL", env = "LOOKALIKE_AGAINST")]
     against: Option<String>,
     #[command(flatten)]
     trying: Trying,
     /// Train each model from so many seeds
-    #[arg(long, value_name = "N", default_value_t = 3, env = "LOOKALIKE_SEEDS", value_parser = clap::value_parser!(u64).range(1..=100))]
+    #[arg(long, help_heading = JUDGING, value_name = "N", default_value_t = 3, env = "LOOKALIKE_SEEDS", value_parser = clap::value_parser!(u64).range(1..=100))]
     seeds: u64,
     /// The most epochs
-    #[arg(long, value_name = "N", default_value_t = 50, env = "LOOKALIKE_EPOCHS")]
+    #[arg(long, help_heading = JUDGING, value_name = "N", default_value_t = 50, env = "LOOKALIKE_EPOCHS")]
     epochs: u32,
     /// Stop when so many epochs brought nothing better on the validation
-    #[arg(long, value_name = "N", default_value_t = 5, env = "LOOKALIKE_PATIENCE")]
+    #[arg(long, help_heading = JUDGING, value_name = "N", default_value_t = 5, env = "LOOKALIKE_PATIENCE")]
     patience: u32,
     /// Judge on the validation instead of the test: for choosing settings
-    #[arg(long, env = "LOOKALIKE_VALIDATION", value_parser = FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
+    #[arg(long, help_heading = JUDGING, env = "LOOKALIKE_VALIDATION", value_parser = FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
     validation: bool,
     /// Places at which precision, recall and nDCG are taken
     #[arg(
         long,
+        help_heading = JUDGING,
         value_name = "K,...",
         value_delimiter = ',',
         default_value = "20,100",
@@ -78,14 +81,14 @@ pub struct Args {
     at: Vec<u32>,
     /// Rank among 100 random items, as the original code of DVBPR does, and not among all. Quicker, and not
     /// to be compared with exact figures
-    #[arg(long, env = "LOOKALIKE_SAMPLED_100", value_parser = FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
+    #[arg(long, help_heading = JUDGING, env = "LOOKALIKE_SAMPLED_100", value_parser = FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
     sampled_100: bool,
     /// Judge how well the four models of sets of pictures tell users' categories: precision, recall and F1 of the first
     /// 5, 10, 15 and 20, on three in ten users whom they have not seen
-    #[arg(long, env = "LOOKALIKE_CATEGORIES", value_parser = FalseyValueParser::new(), action = clap::ArgAction::SetTrue, conflicts_with_all = ["model", "validation", "at", "sampled_100", "arrivals", "against", "values"])]
+    #[arg(long, help_heading = JUDGING, env = "LOOKALIKE_CATEGORIES", value_parser = FalseyValueParser::new(), action = clap::ArgAction::SetTrue, conflicts_with_all = ["model", "validation", "at", "sampled_100", "arrivals", "against", "values"])]
     categories: bool,
     /// Draw the AUC of every model, or the curves of the categories: an SVG file
-    #[arg(long, value_name = "FILE", env = "LOOKALIKE_PLOT")]
+    #[arg(long, help_heading = JUDGING, value_name = "FILE", env = "LOOKALIKE_PLOT")]
     plot: Option<PathBuf>,
 }
 

@@ -61,6 +61,9 @@ impl Device {
 
     /// The first NVIDIA GPU, if this build can use it and it works.
     pub fn cuda() -> Result<Self, Error> {
+        if !CUDA {
+            return Err(Error::NoCuda);
+        }
         let tensors = candle_core::Device::new_cuda(0)?;
         let probe = candle_core::Tensor::new(&[1f32, 2.0], &tensors)?;
         let sum: f32 = (probe * 2.0)?.sum_all()?.to_scalar()?;

@@ -157,6 +157,9 @@ pub struct Pixels {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// A GPU was asked for that the program cannot use.
+    #[error("this program was built without CUDA: build it with --features cuda")]
+    NoCuda,
     /// A file of the model cannot be read.
     #[error("cannot read {path}: {source}")]
     Io {

@@ -46,9 +46,18 @@ MODELS = {
     "dvbpr-alexnet": {"shop": SMALL, "hm-2core": SMALL},
 }
 RERANKED = ["vbpr", "acf", "curatornet", "aggregation-gated"]
-# Seeds, epochs and patience that are not the usual: few where networks are trained end to end, as a CPU can bear; many where
-# an epoch takes no time and long stretches bring nothing before factors come into their own.
-RUNS = {"bpr-mf": (5, 100, 25), "dvbpr": (2, 8, 2), "dvbpr-alexnet": (2, 8, 2)}
+# Seeds, epochs and patience that are not the usual: few where networks are trained end to end or look at whole sets, as a CPU
+# can bear; many where an epoch takes no time and long stretches bring nothing before factors come into their own.
+SETS = (2, 15, 3)
+RUNS = {
+    "bpr-mf": (5, 100, 25),
+    "dvbpr": (2, 8, 2),
+    "dvbpr-alexnet": (2, 8, 2),
+    "aggregation-average": SETS,
+    "aggregation-1": SETS,
+    "aggregation-2": SETS,
+    "aggregation-gated": SETS,
+}
 QUICK = ["bpr-mf", "vbpr", "dvbpr-efficientnet-lite0"]
 # What `--tune` tries of each model, and how many of the choices.
 TRIES = {
@@ -82,7 +91,15 @@ def tune(binary, place, data, models):
             subprocess.run(line, check=True)
 
 
-def evaluated(binary, place, data, models, seeds, epochs):
+def written(path, lines):
+    """Adds lines of figures to the file, so that what took long is not lost when what comes later fails."""
+    if path:
+        with open(path, "a") as file:
+            file.writelines(json.dumps(line) + "\n" for line in lines)
+    return lines
+
+
+def evaluated(binary, place, data, models, seeds, epochs, file):
     """Lines of figures, model after model, as `lookalike evaluate` gives them."""
     lines = []
     for model in models:
@@ -101,7 +118,8 @@ def evaluated(binary, place, data, models, seeds, epochs):
         # The baselines come with every model, and are the same each time but for chance, which has as many seeds.
         known = {line["model"] for line in lines}
         keys = ("model", "metric", "mean", "sd", "seeds", "p", "against")
-        lines += [{"data": data, **{key: line[key] for key in keys}} for line in found if line["model"] not in known]
+        fresh = [{"data": data, **{key: line[key] for key in keys}} for line in found if line["model"] not in known]
+        lines += written(file, fresh)
     return lines
 
 
@@ -169,15 +187,12 @@ def main():
         if options.tune:
             tune(binary, place, name, models)
             continue
-        lines = evaluated(binary, place, name, models, seeds, epochs)
+        lines = evaluated(binary, place, name, models, seeds, epochs, options.json)
         drawn[name] = show(name, lines)
         if not options.models:
             told = list(categories_and_stars(binary, name, place, reviews[name], seeds, epochs))
             table([name, "metric", ""], [[line["model"], line["metric"], f"{line['mean']:.4f} ±{line['sd']:.4f}"] for line in told])
-            lines += told
-        if options.json:
-            with open(options.json, "a") as file:
-                file.writelines(json.dumps(line) + "\n" for line in lines)
+            written(options.json, told)
     if options.tune:
         return
     if not options.models:
