@@ -51,6 +51,7 @@ RERANKED = ["vbpr", "acf", "curatornet", "aggregation-gated"]
 SETS = (2, 15, 3)
 RUNS = {
     "bpr-mf": (5, 100, 25),
+    "curatornet": SETS,
     "dvbpr": (2, 8, 2),
     "dvbpr-alexnet": (2, 8, 2),
     "aggregation-average": SETS,
