@@ -51,8 +51,8 @@ impl fmt::Display for Modality {
 /// Names the function from input to vector: architecture, weights, preprocessing and dimension.
 ///
 /// The input is a decoded picture. How a file is decoded is not part of it: decoders differ by some levels
-/// of a pixel, and by as much as [`ImageEncoder::enough`] allows, which no search can tell from the rounding of
-/// stored vectors; a better decoder should not have every catalogue embedded again.
+/// of a pixel, and by as much as [`ImageEncoder::enough`] allows, which leaves vectors at a cosine of 0.999 or
+/// more to each other; a better decoder should not have every catalogue embedded again.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint([u8; 32]);
 
