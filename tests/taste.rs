@@ -11,9 +11,9 @@ use lookalike::taste::rating::{
     Biases, KeptRating, Rated, RatingSettings, RatingTraining, Ratings, SIDE, Stars, embed,
 };
 use lookalike::taste::{
-    Course, Error, Gallery, InteractionFile, InteractionOptions, Interactions, Keep, Learned,
-    Looks, Material, Paused, Recipe, Reranker, Reranking, Served, Split, SplitRule, Study,
-    StudyRow, Training, Trial, Visitor, attempt,
+    Course, Error, Gallery, InteractionFile, InteractionOptions, Interactions, Learned, Looks,
+    Material, Paused, Recipe, Reranker, Reranking, Served, Split, SplitRule, Study, StudyRow,
+    Training, Trial, Visitor, attempt,
 };
 use lookalike::{Collection, Item, Modality, Query};
 use support::{Both, pictured};
@@ -100,15 +100,8 @@ fn train(collection: &Collection, recipe: &Recipe) -> (Interactions, Trial) {
     let material = Material::of(collection, &interactions);
     let training = Training { epochs: 6, ..Training::default() };
     let trial = attempt(recipe, &split, &material, &training, true, &mut |_, _| Ok(())).unwrap();
-    let keep = Keep {
-        name: recipe.name(),
-        settings: recipe.settings(),
-        epochs: &trial.course.epochs,
-        best: &trial.best,
-        interactions: &interactions,
-        history: &split.train.with(&split.validation),
-    };
-    keep.write(collection).unwrap();
+    let history = split.train.with(&split.validation);
+    trial.keep(recipe, &history, &interactions, collection).unwrap();
     (interactions, trial)
 }
 

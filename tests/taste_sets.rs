@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 
 use lookalike::taste::{
-    Blend, Error, InteractionFile, InteractionOptions, Interactions, Keep, Material, Recipe,
-    Reranker, Reranking, Served, Split, SplitRule, Training, Visitor, attempt, rerankers,
+    Blend, Error, InteractionFile, InteractionOptions, Interactions, Material, Recipe, Reranker,
+    Reranking, Served, Split, SplitRule, Training, Visitor, attempt, rerankers,
 };
 use lookalike::{Collection, Item, Query};
 use support::{Both, pictured};
@@ -69,15 +69,7 @@ fn train(collection: &Collection, name: &str, changes: &[(&str, &str)]) -> Vec<S
     let material = Material::of(collection, &interactions).telling(&tell);
     let training = Training { epochs: 8, patience: 8, ..Training::default() };
     let trial = attempt(&recipe, &split, &material, &training, false, &mut |_, _| Ok(())).unwrap();
-    let keep = Keep {
-        name: recipe.name(),
-        settings: recipe.settings(),
-        epochs: &trial.course.epochs,
-        best: &trial.best,
-        interactions: &interactions,
-        history: &split.train,
-    };
-    keep.write(collection).unwrap();
+    trial.keep(&recipe, &split.train, &interactions, collection).unwrap();
     drop(material);
     told.into_inner().unwrap()
 }

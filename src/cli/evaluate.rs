@@ -114,11 +114,7 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
         return taste_rating::evaluate(&collection, &interactions, &settings, runs, common);
     }
     let interactions = args.dividing.interactions(&collection)?;
-    let tell = |progress: &str| {
-        if !common.quiet {
-            remark!("{progress}");
-        }
-    };
+    let tell = |progress: &str| common.tell(progress);
     let material =
         Material::of(&collection, &interactions).with_models(common.models()?).telling(&tell);
     if args.categories {
@@ -152,11 +148,7 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
         remark!("{}", study.about());
     }
     let (recipes, tries) = args.trying.recipes(&names, &set, &study, common)?;
-    let rows = study.run(&recipes, &mut |progress: &str| {
-        if !common.quiet {
-            remark!("{progress}");
-        }
-    })?;
+    let rows = study.run(&recipes, &mut |progress: &str| common.tell(progress))?;
     print(&rows, &tries, &study, args, common)?;
     if let Some(path) = &args.plot {
         write_plot(path, taste::plot::bars(&rows, "AUC", 0))?;

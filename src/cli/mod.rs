@@ -88,6 +88,13 @@ struct Common {
 }
 
 impl Common {
+    /// Remarks how far something is that takes long.
+    fn tell(&self, progress: &str) {
+        if !self.quiet {
+            remark!("{progress}");
+        }
+    }
+
     fn models(&self) -> Result<ModelStore, StoreError> {
         self.cache.as_ref().map_or_else(ModelStore::default_location, |dir| Ok(ModelStore::at(dir)))
     }

@@ -9,8 +9,8 @@ use clap::builder::FalseyValueParser;
 use lookalike::Collection;
 use lookalike::taste::rating::{RatingSettings, RatingTraining};
 use lookalike::taste::{
-    Blend, Course, EpochReport, History, Interactions, Keep, Material, Paused, Recipe, Split,
-    Training, Trial, blend, finish, plot,
+    Blend, Course, EpochReport, History, Material, Paused, Recipe, Split, Training, blend, finish,
+    plot,
 };
 use serde_json::json;
 
@@ -90,25 +90,6 @@ impl Args {
     }
 }
 
-/// Keeps what a trial came to in the collection.
-fn keep(
-    recipe: &Recipe,
-    trial: &Trial,
-    history: &History,
-    interactions: &Interactions,
-    collection: &Collection,
-) -> Result<PathBuf, lookalike::taste::Error> {
-    let keep = Keep {
-        name: recipe.name(),
-        settings: recipe.settings(),
-        epochs: &trial.course.epochs,
-        best: &trial.best,
-        interactions,
-        history,
-    };
-    keep.write(collection)
-}
-
 pub fn run(args: &Args, common: &Common) -> Outcome {
     if let Some(file) = &args.interactions {
         args.reading.take(&args.collection, file, common)?;
@@ -130,11 +111,7 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
     let collection = Collection::open(&args.collection)?;
     let interactions = args.dividing.interactions(&collection)?;
     let split = Split::new(&interactions, args.dividing.rule(), args.seed).for_serving();
-    let tell = |progress: &str| {
-        if !common.quiet {
-            remark!("{progress}");
-        }
-    };
+    let tell = |progress: &str| common.tell(progress);
     let material =
         Material::of(&collection, &interactions).with_models(common.models()?).telling(&tell);
     let training = args.training();
@@ -167,7 +144,7 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
     drop(model);
     let trial = finish(&recipe, &split, &material, &training, !args.no_refit, course)?;
     let history = args.learned_from(&split);
-    let path = keep(&recipe, &trial, &history, &interactions, &collection)?;
+    let path = trial.keep(&recipe, &history, &interactions, &collection)?;
     paused.remove()?;
     if let Some(plotted) = &args.plot {
         write_plot(plotted, plot::curves(&trial.course.epochs, recipe.name()))?;
@@ -205,24 +182,18 @@ fn blended(args: &Args, set: &BTreeMap<String, Vec<(String, String)>>, common: &
     let collection = Collection::open(&args.collection)?;
     let interactions = args.dividing.interactions(&collection)?;
     let split = Split::new(&interactions, args.dividing.rule(), args.seed).for_serving();
-    let tell = |progress: &str| {
-        if !common.quiet {
-            remark!("{progress}");
-        }
-    };
+    let tell = |progress: &str| common.tell(progress);
     let material =
         Material::of(&collection, &interactions).with_models(common.models()?).telling(&tell);
     let training = args.training();
     let (learned, courses) = blend(&recipes, &split, &material, &training, &mut |name| {
-        if !common.quiet {
-            remark!("{name} is trained");
-        }
+        common.tell(&format!("{name} is trained"));
     })?;
     let history = args.learned_from(&split);
     for ((recipe, course), (_, weight)) in recipes.iter().zip(courses).zip(&learned.weights) {
         if *weight > 0.0 {
             let trial = finish(recipe, &split, &material, &training, !args.no_refit, course)?;
-            keep(recipe, &trial, &history, &interactions, &collection)?;
+            trial.keep(recipe, &history, &interactions, &collection)?;
         }
     }
     let file = learned.keep(&collection)?;

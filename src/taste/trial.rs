@@ -1,11 +1,17 @@
 //! A recipe tried on a split: trained, stopped by validation, trained again on everything but the test.
 
+use std::path::PathBuf;
+
 use super::Error;
+use super::history::History;
+use super::interactions::Interactions;
 use super::material::Material;
 use super::model::Model;
 use super::recipe::Recipe;
+use super::served::Keep;
 use super::split::Split;
 use super::training::{Best, Course, Training};
+use crate::collection::Collection;
 
 /// What a trial came to.
 #[derive(Clone)]
@@ -14,6 +20,27 @@ pub struct Trial {
     pub course: Course,
     /// The model to use: of the second run where there was one, else the best of the first.
     pub best: Best,
+}
+
+impl Trial {
+    /// Keeps the model in its collection; `history` is what it learned from.
+    pub fn keep(
+        &self,
+        recipe: &Recipe,
+        history: &History,
+        interactions: &Interactions,
+        collection: &Collection,
+    ) -> Result<PathBuf, Error> {
+        let keep = Keep {
+            name: recipe.name(),
+            settings: recipe.settings(),
+            epochs: &self.course.epochs,
+            best: &self.best,
+            interactions,
+            history,
+        };
+        keep.write(collection)
+    }
 }
 
 /// Trains a recipe. With `refit`, it is trained once more on training and validation together, for as
