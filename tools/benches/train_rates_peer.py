@@ -3,8 +3,8 @@
 `bpr FILE K` and `vbpr FILE D K K2 BATCH` learn from a file of `user,item,...` rows and answer each line `N` on stdin after so
 many epochs more. `auc FOLDER EPOCHS SEED` trains Cornac's VBPR (10 + 20, batch 100, rate .005, lambda .01) on the split
 that `taste_worker split` wrote and says the test's exact AUC, worked out here, with NumPy alone: first with Cornac's model as
-it is, then with its broadcast mended; `aucbpr FOLDER EPOCHS SEED` that of its BPR (64 factors, rate .05, lambda .01). (It adds a column of visual biases to a row of the other terms, so that a batch of
-100 triples counts as 10,000.)
+it is, then with its broadcast mended (it adds a column of visual biases to a row of the other terms, so that a batch of 100
+triples counts as 10,000); `aucbpr FOLDER EPOCHS SEED` that of its BPR (64 factors, rate .05, lambda .01).
 """
 
 import inspect
@@ -74,7 +74,7 @@ def split(folder):
     shape = json.loads((folder / "shape.json").read_text())
     features = np.fromfile(folder / "features.f32", dtype="<f4").reshape(shape["items"], shape["dimension"])
     load = lambda name: np.fromfile(folder / f"{name}.u32", dtype="<u4").reshape(-1, 2)
-    return shape["items"], features, np.concatenate([load("train"), load("validation")]), load("test")
+    return shape["items"], features, load("train"), load("test")
 
 
 def mean_auc(scores_of, train, test, items):

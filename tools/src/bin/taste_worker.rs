@@ -9,9 +9,10 @@
 //! - `taste_worker judge USERS ITEMS WIDTH THREADS` answers each line `N` with the AUC of made-up factors, `N` times
 //!   judged.
 //! - `taste_worker rerank COLLECTION MODEL USER COUNT` scores the first `COUNT` items for a user, so many times.
-//! - `taste_worker split COLLECTION FOLDER` writes the split by time as `train.u32`, `validation.u32` and `test.u32`
-//!   (pairs of dense numbers, little-endian) and `features.f32`, centred, and says the shapes.
-//! - `taste_worker auc COLLECTION MODEL EPOCHS SEED [NAME=VALUE ...]` trains on all but the test for so many epochs,
+//! - `taste_worker split COLLECTION FOLDER` writes the split by time as `train.u32` and `test.u32` (pairs of dense
+//!   numbers, little-endian) and `features.f32`, centred, and says the shapes; of items that somebody takes outside
+//!   the test, for that is where engines agree on what a negative is.
+//! - `taste_worker auc COLLECTION MODEL EPOCHS SEED [NAME=VALUE ...]` trains on that split for so many epochs,
 //!   without stopping early, and says the test's AUC.
 
 use std::collections::HashMap;
@@ -212,12 +213,26 @@ fn rerank(collection: &Collection, model: &str, user: &str, count: usize) -> Out
     })
 }
 
+/// The split by time, of the items that somebody takes outside the test.
+fn split_of_known(collection: &Collection) -> Outcome<(Interactions, Split)> {
+    let mut interactions = Interactions::of(collection)?;
+    loop {
+        let split = Split::new(&interactions, SplitRule::Last, 1).without_validation();
+        let takers = split.train.counts();
+        if !takers.contains(&0) {
+            return Ok((interactions, split));
+        }
+        // Whose last item goes has another one as the test, which may then be nobody's.
+        let items = interactions.items.iter().zip(&takers).filter(|&(_, &takers)| takers > 0);
+        let rows = collection.interactions()?.collect::<Result<Vec<_>, _>>()?;
+        interactions = Interactions::new(items.map(|(&item, _)| item).collect(), rows);
+    }
+}
+
 fn split(collection: &Collection, folder: &Path) -> Outcome<()> {
-    let interactions = Interactions::of(collection)?;
-    let split = Split::new(&interactions, SplitRule::Last, 1);
+    let (interactions, split) = split_of_known(collection)?;
     fs::create_dir_all(folder)?;
-    let parts = [("train", &split.train), ("validation", &split.validation), ("test", &split.test)];
-    for (name, history) in parts {
+    for (name, history) in [("train", &split.train), ("test", &split.test)] {
         let bytes: Vec<u8> =
             history.pairs().flat_map(|(u, i)| [u, i]).flat_map(u32::to_le_bytes).collect();
         fs::write(folder.join(format!("{name}.u32")), bytes)?;
@@ -238,9 +253,8 @@ fn auc(
     seed: u64,
     settings: &[&str],
 ) -> Outcome<()> {
-    let interactions = Interactions::of(collection)?;
+    let (interactions, split) = split_of_known(collection)?;
     let material = Material::of(collection, &interactions);
-    let split = Split::new(&interactions, SplitRule::Last, 1).without_validation();
     let mut model = recipe(model, &pairs_of(settings))?.build(&material, &split.train, seed)?;
     for epoch in 0..epochs {
         model.epoch(&split.train, seed, epoch)?;
