@@ -466,7 +466,7 @@ fn models_stand_in_the_order_that_theory_gives() {
     study.seeds = vec![1, 2, 3];
     study.training = Training { epochs: 40, ..Training::default() };
     let recipes = [
-        recipe("bpr-mf", &[("latent", "16")]),
+        recipe("bpr-mf", &[("latent", "16"), ("spread", ".15")]),
         recipe("vbpr", &[("latent", "16"), ("visual", "8"), ("rate", "0.01")]),
     ];
     let rows = study.run(&recipes, &mut |_| ()).unwrap();

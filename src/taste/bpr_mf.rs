@@ -36,6 +36,10 @@ const HAND: usize = 24;
 pub struct BprMfSettings {
     /// The length of `g`.
     pub latent: usize,
+    /// How far from zero `g` starts: the standard deviation. From far off there is noise that takes long to forget.
+    /// From near by, what is popular is learned long before anything else, and whoever stops early stops there: .01 is
+    /// better where one is patient.
+    pub spread: f32,
     /// Whether items have a bias.
     pub bias: bool,
     /// The step of the ascent.
@@ -52,6 +56,7 @@ impl Default for BprMfSettings {
     fn default() -> Self {
         BprMfSettings {
             latent: 64,
+            spread: 0.1,
             bias: true,
             rate: 0.05,
             lambda: 0.03,
@@ -76,13 +81,10 @@ pub struct BprMf {
 impl BprMf {
     /// A model of the users and items of a history that it has learned nothing from yet.
     pub fn new(history: &History, settings: BprMfSettings) -> Self {
-        let latent = settings.latent;
-        // A product of two such vectors is about a tenth, whatever their length. From much less, what is popular is
-        // learned long before anything else, and whoever stops early stops there.
-        let deviation = 0.3 / (latent.max(1) as f32).sqrt().sqrt();
+        let BprMfSettings { latent, spread, .. } = settings;
         let chance = |name| Chance::new(settings.seed, name, 0);
-        let users = chance("g_u").normals(history.users() * latent, deviation);
-        let g_items = rows_of_known(history, chance("g_i"), latent, deviation);
+        let users = chance("g_u").normals(history.users() * latent, spread);
+        let g_items = rows_of_known(history, chance("g_i"), latent, spread);
         let mut items = vec![0.0; history.inventory() * (latent + 1)];
         for (row, g) in items.chunks_mut(latent + 1).zip(g_items.chunks(latent.max(1))) {
             row[..latent].copy_from_slice(&g[..latent]);

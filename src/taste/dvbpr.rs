@@ -58,6 +58,9 @@ pub struct DvbprSettings {
     pub visual: usize,
     /// The length of `g`; 0 leaves it out.
     pub latent: usize,
+    /// How far from zero `g` and `t` start: the standard deviation. From far off there is noise that takes long to forget; from
+    /// zero nothing would ever move.
+    pub spread: f32,
     /// Whether items have a bias.
     pub bias: bool,
     /// Triples a step.
@@ -88,6 +91,7 @@ impl Default for DvbprSettings {
             thin: 1,
             visual: 50,
             latent: 16,
+            spread: 0.01,
             bias: true,
             batch: 128,
             rate: 1e-4,
@@ -158,13 +162,17 @@ impl Dvbpr {
         let steps = AdamSettings { rate: settings.rate, decay, ..AdamSettings::default() };
         let chance = |name| Chance::new(settings.seed, name, 0);
         let (latent, width) = (settings.latent, settings.latent + 1);
-        let mut rows = rows_of_known(history, chance("g_i"), width, 0.1);
+        let mut rows = rows_of_known(history, chance("g_i"), width, settings.spread);
         rows.chunks_mut(width).for_each(|row| row[latent] = 0.0);
         let (users, user) = (history.users(), latent + settings.visual);
         Ok(Dvbpr {
             adam: Adam::new(network.parameters(), steps),
             lazy: LazyAdam::new(settings.rate_tables),
-            users: Table::new(user, chance("g_u t_u").normals(users * user, 0.1), users),
+            users: Table::new(
+                user,
+                chance("g_u t_u").normals(users * user, settings.spread),
+                users,
+            ),
             items: Table::new(width, rows, gallery.len()),
             known: history.known(),
             network,

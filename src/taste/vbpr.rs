@@ -51,6 +51,9 @@ pub struct VbprSettings {
     pub latent: usize,
     /// The length of `t`: rows of `E`.
     pub visual: usize,
+    /// How far from zero `g` starts, and from chance `t`: the standard deviation. From far off there is noise that takes long to forget; from
+    /// zero nothing would ever move.
+    pub spread: f32,
     /// Whether items have a bias.
     pub bias: bool,
     /// Whether features have: `v`.
@@ -80,6 +83,7 @@ impl Default for VbprSettings {
         VbprSettings {
             latent: 16,
             visual: 192,
+            spread: 0.01,
             bias: true,
             visual_bias: true,
             batch: 256,
@@ -114,7 +118,7 @@ pub struct Vbpr {
 impl Vbpr {
     /// A model that knows what `history` and the pictures show at first sight.
     pub fn new(history: &History, features: Arc<Features>, settings: VbprSettings) -> Self {
-        let VbprSettings { latent, visual, seed, .. } = settings;
+        let VbprSettings { latent, visual, spread, seed, .. } = settings;
         let d = features.dimension();
         let visual = if settings.start == Start::Looks { visual.min(d) } else { visual };
         let settings = VbprSettings { visual, ..settings };
@@ -123,14 +127,14 @@ impl Vbpr {
         let (mut rows, t) = match settings.start {
             Start::Chance => {
                 let rows = normals("E", visual * d, (2.0 / (visual + d) as f32).sqrt());
-                (rows, normals("t_u", history.users() * visual, 0.1))
+                (rows, normals("t_u", history.users() * visual, spread))
             }
             Start::Looks => from_looks(history, &features, &settings),
         };
         rows.resize((visual + 1) * d, 0.0);
         let looks = Looks::new(&rows, d, settings.lambda_looks);
-        let g_u = normals("g_u", history.users() * latent, 0.1);
-        let g_i = rows_of_known(history, Chance::new(seed, "g_i", 0), latent, 0.1);
+        let g_u = normals("g_u", history.users() * latent, spread);
+        let g_i = rows_of_known(history, Chance::new(seed, "g_i", 0), latent, spread);
         let join =
             |count: usize, a: &[f32], a_width: usize, b: &[f32], b_width: usize| -> Vec<f32> {
                 (0..count)
