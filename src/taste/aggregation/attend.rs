@@ -14,6 +14,7 @@ use std::sync::Arc;
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
+use crate::encode::kernels::{Isa, for_each_isa};
 use crate::taste::net::values::{elements, stored, sum_of, tensor, with};
 
 /// Where sets begin among the rows of their pictures, and where the last one ends.
@@ -47,7 +48,7 @@ impl Stretches {
     }
 
     /// The rows of all sets.
-    fn rows(&self) -> usize {
+    pub fn rows(&self) -> usize {
         self.0[self.len()]
     }
 
@@ -59,13 +60,37 @@ impl Stretches {
 
 /// What each picture of a set counts for to a query; the counts sum to one.
 pub fn attention(pictures: &[f32], query: &[f32]) -> Vec<f32> {
-    let rows = pictures.chunks_exact(query.len().max(1));
-    let mut weights: Vec<f32> = rows.map(|x| sum_of(x, query, |x, q| x * q)).collect();
+    let mut weights = vec![0.0; pictures.len() / query.len().max(1)];
+    products(Isa::best(), pictures, query, &mut weights);
     let largest = weights.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     weights.iter_mut().for_each(|weight| *weight = (*weight - largest).exp());
     let all: f32 = weights.iter().sum();
     weights.iter_mut().for_each(|weight| *weight /= all);
     weights
+}
+
+for_each_isa! {
+    /// The product of each picture with a vector.
+    products(pictures: &[f32], vector: &[f32], products: &mut [f32]) runs products_all
+}
+
+#[inline(always)]
+fn products_all(pictures: &[f32], vector: &[f32], products: &mut [f32]) {
+    for (product, x) in products.iter_mut().zip(pictures.chunks_exact(vector.len().max(1))) {
+        *product = sum_of(x, vector, |x, q| x * q);
+    }
+}
+
+for_each_isa! {
+    /// Adds pictures, each so many times, to a vector.
+    add(pictures: &[f32], times: &[f32], sum: &mut [f32]) runs add_all
+}
+
+#[inline(always)]
+fn add_all(pictures: &[f32], times: &[f32], sum: &mut [f32]) {
+    for (x, times) in pictures.chunks_exact(sum.len().max(1)).zip(times) {
+        sum.iter_mut().zip(x).for_each(|(sum, x)| *sum += times * x);
+    }
 }
 
 /// The pictures of each set, weighed by its query: (pictures, K) and (sets, K) make (sets, K). A set without
@@ -82,39 +107,42 @@ impl Attend {
         let rows = y.par_chunks_mut(width).zip(q.par_chunks(width)).enumerate();
         rows.for_each(|(set, (y, q))| {
             let x = self.0.of_set(set, x, width);
-            for (a, x) in attention(x, q).into_iter().zip(x.chunks_exact(width)) {
-                y.iter_mut().zip(x).for_each(|(y, x)| *y += a * x);
-            }
+            add(Isa::best(), x, &attention(x, q), y);
         });
         y
     }
 
-    /// The gradients of the pictures and of the queries.
-    fn back(&self, x: &[f32], q: &[f32], dy: &[f32], width: usize) -> (Vec<f32>, Vec<f32>) {
-        let both: Vec<(Vec<f32>, Vec<f32>)> = (q.par_chunks(width).zip(dy.par_chunks(width)))
-            .enumerate()
-            .map(|(set, (q, dy))| {
+    /// The gradients of the queries, and those of the pictures where they are asked for.
+    fn back(
+        &self,
+        [x, q, dy]: [&[f32]; 3],
+        width: usize,
+        has_learners: bool,
+    ) -> (Option<Vec<f32>>, Vec<f32>) {
+        let isa = Isa::best();
+        let mut dq = vec![0.0; q.len()];
+        let both = q.par_chunks(width).zip(dy.par_chunks(width));
+        let dx: Vec<Vec<f32>> = (dq.par_chunks_mut(width).zip(both).enumerate())
+            .map(|(set, (dq, (q, dy)))| {
                 let x = self.0.of_set(set, x, width);
                 let weights = attention(x, q);
-                let worth: Vec<f32> =
-                    x.chunks_exact(width).map(|x| sum_of(x, dy, |x, dy| x * dy)).collect();
-                let mean = sum_of(&weights, &worth, |a, da| a * da);
-                let (mut dx, mut dq) = (vec![0.0; x.len()], vec![0.0; width]);
-                let rows = dx.chunks_exact_mut(width).zip(x.chunks_exact(width));
-                for ((dx, x), (a, da)) in rows.zip(weights.iter().zip(worth)) {
-                    let slope = a * (da - mean);
-                    for (((dx, dq), (x, q)), dy) in
-                        dx.iter_mut().zip(&mut dq).zip(x.iter().zip(q)).zip(dy)
-                    {
-                        *dx = a * dy + slope * q;
-                        *dq += slope * x;
-                    }
+                let mut slopes = vec![0.0; weights.len()];
+                products(isa, x, dy, &mut slopes);
+                let mean = sum_of(&weights, &slopes, |a, da| a * da);
+                slopes.iter_mut().zip(&weights).for_each(|(da, a)| *da = a * (*da - mean));
+                add(isa, x, &slopes, dq);
+                if !has_learners {
+                    return Vec::new();
                 }
-                (dx, dq)
+                let mut dx = vec![0.0; x.len()];
+                for (dx, (a, slope)) in dx.chunks_exact_mut(width).zip(weights.iter().zip(slopes)) {
+                    let to = dx.iter_mut().zip(dy.iter().zip(q));
+                    to.for_each(|(dx, (dy, q))| *dx = a * dy + slope * q);
+                }
+                dx
             })
             .collect();
-        let (dx, dq): (Vec<_>, Vec<_>) = both.into_iter().unzip();
-        (dx.concat(), dq.concat())
+        (has_learners.then(|| dx.concat()), dq)
     }
 }
 
@@ -146,7 +174,8 @@ impl CustomOp2 for Attend {
         dy: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let width = q.dim(1)?;
-        let (dx, dq) = with([x, q, dy], |[x, q, dy]| self.back(x, q, dy, width))?;
-        Ok((Some(tensor(dx, x.shape())?), Some(tensor(dq, q.shape())?)))
+        let (dx, dq) = with([x, q, dy], |all| self.back(all, width, x.track_op()))?;
+        let dx = dx.map(|dx| tensor(dx, x.shape()));
+        Ok((dx.transpose()?, Some(tensor(dq, q.shape())?)))
     }
 }
