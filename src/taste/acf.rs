@@ -25,9 +25,9 @@ use super::features::Features;
 use super::history::History;
 use super::material::Material;
 use super::model::{Learned, Model, Plan, State, halves, whole};
-use super::net::{Activation, Adam, AdamSettings, activate, backward, log_sigmoid};
+use super::net::{Activation, Adam, AdamSettings, activate, backward, dense_beside, log_sigmoid};
 use super::parameters::Parameters;
-use super::profile::Batch;
+use super::profile::{Batch, distinct};
 use super::recipe::map;
 use super::triples::{Triple, rows_of_known, triples};
 
@@ -85,8 +85,8 @@ impl Attention {
     fn users(
         &self,
         g: &Tensor,
-        (pairs, features): (&Tensor, &Tensor),
-        (profiles, sets): (&Tensor, &Stretches),
+        (pairs, features): (&Tensor, Vec<f32>),
+        (profiles, sets): (&[u32], &Stretches),
         learns: bool,
     ) -> Computed<Tensor> {
         let latent = g.dim(1)?;
@@ -96,8 +96,9 @@ impl Attention {
         let of_user = self.0.apply(g, "user", Activation::None, learns)?;
         let of_user = of_user.index_select(&Tensor::new(rows, &Device::Cpu)?, 0)?;
         // Once an item, in however many profiles it is.
-        let seen = Tensor::cat(&[pairs, features], 1)?;
-        let seen = self.0.apply(&seen, "item", Activation::None, learns)?;
+        let (weight, bias) = self.0.pair("item", learns)?;
+        let seen = dense_beside(pairs, features, &weight, &bias, Activation::None)?;
+        let profiles = &Tensor::new(profiles, &Device::Cpu)?;
         let hidden = activate(&(seen.index_select(profiles, 0)? + of_user)?, Activation::Relu)?;
         let worth = self.0.apply(&hidden, "worth", Activation::None, learns)?;
         let p = pairs.narrow(1, latent, latent)?.contiguous()?.index_select(profiles, 0)?;
@@ -179,22 +180,15 @@ impl Acf {
         Tensor::from_vec(values, (rows.len(), width), &Device::Cpu)
     }
 
-    /// The features of some items, values about one.
-    fn looks(&self, items: &[u32]) -> Computed<Tensor> {
-        let width = self.features.dimension();
-        let scale = (width as f32).sqrt();
-        let rows = items.iter().flat_map(|&item| self.features.row(item)).map(|x| scale * x);
-        Tensor::from_vec(rows.collect(), (items.len(), width), &Device::Cpu)
-    }
-
     /// The mean of `-ln sigmoid(x_ui - x_uj)`. In: a row `g` a triple, and a row `[v; p]` an item of the batch.
     fn loss(&self, g: &Tensor, items: &Tensor, batch: &Batch) -> Computed<Tensor> {
-        let looks = self.looks(&batch.items)?;
-        let profiles = (&batch.profiles, &batch.sets);
-        let users = self.attention.users(g, (items, &looks), profiles, true)?;
+        let looks = self.features.scaled(&batch.items);
+        let profiles = (&batch.profiles[..], &batch.sets);
+        let users = self.attention.users(g, (items, looks), profiles, true)?;
         let v = items.narrow(1, 0, self.settings.latent)?.contiguous()?;
-        let (i, j) = (v.index_select(&batch.positives, 0)?, v.index_select(&batch.negatives, 0)?);
-        log_sigmoid(&(users * (i - j)?)?.sum(1)?)?.mean_all()?.neg()
+        let of = |places: &[u32]| v.index_select(&Tensor::new(places, &Device::Cpu)?, 0);
+        let apart = (of(&batch.positives)? - of(&batch.negatives)?)?;
+        log_sigmoid(&(users * apart)?.sum(1)?)?.mean_all()?.neg()
     }
 
     /// One step on some triples; returns the mean loss as it was before.
@@ -234,10 +228,10 @@ impl Acf {
             let taken: Vec<u32> = some.iter().flat_map(|&u| self.sets.of(u)).copied().collect();
             let sets = Stretches::of(some.iter().map(|&user| self.sets.of(user).len()));
             let g = Self::rows(&self.users, latent, some)?;
-            let pairs = Self::rows(&self.items, 2 * latent, &taken)?;
-            let places = Tensor::arange(0, taken.len() as u32, &Device::Cpu)?;
-            let looks = self.looks(&taken)?;
-            let users = self.attention.users(&g, (&pairs, &looks), (&places, &sets), false)?;
+            let (items, places) = distinct(&taken);
+            let pairs = Self::rows(&self.items, 2 * latent, &items)?;
+            let looks = self.features.scaled(&items);
+            let users = self.attention.users(&g, (&pairs, looks), (&places, &sets), false)?;
             all.extend(users.flatten_all()?.to_vec1::<f32>()?);
         }
         Ok(all)
@@ -251,7 +245,7 @@ impl Model for Acf {
         for (number, some) in (0u64..).zip(triples.chunks(self.settings.batch.max(1))) {
             let mut chance = Chance::new(seed, "profiles", u64::from(epoch) << 32 | number);
             let batch = Batch::of(some, history, self.settings.most, &mut chance);
-            let found = batch.and_then(|batch| self.step(some, &batch)).map_err(failed)?;
+            let found = self.step(some, &batch).map_err(failed)?;
             loss += found * some.len() as f64;
         }
         Ok(loss / triples.len().max(1) as f64)

@@ -11,12 +11,12 @@
 
 use std::sync::Arc;
 
-use candle_core::{DType, Device, Result as Computed, Tensor};
+use candle_core::{Device, Result as Computed, Tensor};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::Error;
-use super::aggregation::{Stretches, attend};
+use super::aggregation::Stretches;
 use super::chance::Chance;
 use super::error::failed;
 use super::factors::{Factors, Part};
@@ -26,7 +26,7 @@ use super::material::Material;
 use super::model::{Array, Insight, Learned, Liked, Looks, Model, Plan, State, halves, whole};
 use super::net::{Activation, Adam, AdamSettings, Decay, backward, log_sigmoid};
 use super::parameters::Parameters;
-use super::profile::{Batch, largest};
+use super::profile::{Batch, summary};
 use super::recipe::map;
 use super::triples::triples;
 
@@ -91,31 +91,31 @@ impl Curator {
         self.layers(features, &["item.0", "item.1"], learns)
     }
 
-    /// Users, of their profiles' `phi`.
-    fn users(&self, profiles: &Tensor, sets: &Stretches, learns: bool) -> Computed<Tensor> {
-        let shape = (sets.len(), profiles.dim(1)?);
-        let mean = attend(profiles, &Tensor::zeros(shape, DType::F32, &Device::Cpu)?, sets)?;
-        let both = Tensor::cat(&[&mean, &largest(profiles, sets)?], 1)?;
+    /// Users, of their profiles: the places of these among the rows of `phi`, set after set.
+    fn users(
+        &self,
+        phi: &Tensor,
+        (profiles, sets): (&[u32], &Stretches),
+        learns: bool,
+    ) -> Computed<Tensor> {
+        let both = summary(phi, profiles, sets)?;
         self.layers(&both, &["user.0", "user.1", "user.2"], learns)
     }
 
     /// The mean of `-ln sigmoid(x_ui - x_uj)`; `features` are of the batch's items.
     fn loss(&self, features: &Tensor, batch: &Batch) -> Computed<Tensor> {
         let phi = self.items(features, true)?;
-        let users = self.users(&phi.index_select(&batch.profiles, 0)?, &batch.sets, true)?;
-        let positives = phi.index_select(&batch.positives, 0)?;
-        let negatives = phi.index_select(&batch.negatives, 0)?;
-        let x = (users * (positives - negatives)?)?.sum(1)?;
+        let users = self.users(&phi, (&batch.profiles, &batch.sets), true)?;
+        let of = |places: &[u32]| phi.index_select(&Tensor::new(places, &Device::Cpu)?, 0);
+        let x = (users * (of(&batch.positives)? - of(&batch.negatives)?)?)?.sum(1)?;
         log_sigmoid(&x)?.mean_all()?.neg()
     }
 }
 
 /// Rows of features as the network is used to them: values about one.
 fn scaled(features: &Features, items: &[u32]) -> Computed<Tensor> {
-    let width = features.dimension();
-    let scale = (width as f32).sqrt();
-    let rows = items.iter().flat_map(|&item| features.row(item)).map(|x| scale * x).collect();
-    Tensor::from_vec(rows, (items.len(), width), &Device::Cpu)
+    let shape = (items.len(), features.dimension());
+    Tensor::from_vec(features.scaled(items), shape, &Device::Cpu)
 }
 
 /// The model.
@@ -176,8 +176,7 @@ impl CuratorNet {
         for some in users.chunks(TOGETHER) {
             let taken: Vec<u32> = some.iter().flat_map(|&u| self.sets.of(u)).copied().collect();
             let sets = Stretches::of(some.iter().map(|&user| self.sets.of(user).len()));
-            let profiles = phi.index_select(&Tensor::new(taken, &Device::Cpu)?, 0)?;
-            let found = self.network.users(&profiles, &sets, false)?;
+            let found = self.network.users(phi, (&taken, &sets), false)?;
             rows.extend(found.flatten_all()?.to_vec1::<f32>()?);
         }
         Ok(rows)
@@ -197,7 +196,7 @@ impl Model for CuratorNet {
         for (number, some) in (0u64..).zip(triples.chunks(self.settings.batch.max(1))) {
             let mut chance = Chance::new(seed, "profiles", u64::from(epoch) << 32 | number);
             let batch = Batch::of(some, history, self.settings.most, &mut chance);
-            let found = batch.and_then(|batch| self.step(&batch)).map_err(failed)?;
+            let found = self.step(&batch).map_err(failed)?;
             loss += found * some.len() as f64;
         }
         Ok(loss / triples.len().max(1) as f64)
@@ -277,8 +276,9 @@ impl Insight for Eye {
             return Ok(None);
         }
         let user = self.phi(&features).and_then(|phi| {
+            let all: Vec<u32> = (0..features.len() as u32).collect();
             let sets = Stretches::of([features.len()]);
-            self.network.users(&phi, &sets, false)?.flatten_all()?.to_vec1()
+            self.network.users(&phi, (&all, &sets), false)?.flatten_all()?.to_vec1()
         });
         user.map(Some).map_err(failed)
     }

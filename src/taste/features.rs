@@ -64,6 +64,17 @@ impl Features {
         &self.values[item as usize * self.dimension..][..self.dimension]
     }
 
+    /// The vectors of some items one after the other, as layers are used to numbers: values about one, whatever the
+    /// length of a vector.
+    pub fn scaled(&self, items: &[u32]) -> Vec<f32> {
+        let scale = (self.dimension as f32).sqrt();
+        let mut rows = vec![0.0; items.len() * self.dimension];
+        rows.par_chunks_mut(self.dimension).zip(items).with_min_len(64).for_each(|(to, &item)| {
+            to.iter_mut().zip(self.row(item)).for_each(|(to, x)| *to = scale * x);
+        });
+        rows
+    }
+
     /// All vectors, one after the other.
     pub fn values(&self) -> &[f32] {
         &self.values

@@ -34,7 +34,8 @@ pub(crate) use product::{Panels, Rows, multiply};
 pub(super) use resample::{PIXELS, PRECISION, Pixel, Weights, weigh_pixels, weigh_rows};
 pub(super) use softmax::softmax;
 pub(crate) use strided::{
-    Lanes, Matrix, Onto, lay_out, multiply_onto, multiply_panels, multiply_shared, transpose,
+    Lanes, Matrix, Onto, lay_out, multiply_onto, multiply_panels, multiply_rows, multiply_shared,
+    transpose,
 };
 
 /// Values that go through a loop side by side: one AVX-512 register, two of AVX2, four of NEON.

@@ -66,9 +66,21 @@ impl<'a> Matrix<'a> {
     }
 
     /// Some of the columns.
-    fn columns(self, first: usize, count: usize) -> Self {
+    pub fn columns(self, first: usize, count: usize) -> Self {
         let t = self.transposed().rows(first, count);
         t.transposed()
+    }
+
+    /// Its rows: where they lie if they do in order, else as a copy.
+    fn in_order<'b>(self, copy: &'b mut Vec<f32>) -> Rows<'b>
+    where
+        'a: 'b,
+    {
+        if self.steps.1 == 1 {
+            return Rows::new(self.values, self.steps.0, self.rows, self.columns);
+        }
+        transpose(self, copy);
+        Rows::new(copy, self.columns, self.rows, self.columns)
     }
 }
 
@@ -99,12 +111,7 @@ pub(crate) fn multiply_onto(
             for first in (0..a.rows).step_by(HIGH) {
                 let count = HIGH.min(a.rows - first);
                 let part = a.rows(first, count).columns(top, deep);
-                let rows = if part.steps.1 == 1 {
-                    Rows::new(part.values, part.steps.0, count, deep)
-                } else {
-                    transpose(part, &mut packed);
-                    Rows::new(&packed, deep, count, deep)
-                };
+                let rows = part.in_order(&mut packed);
                 let out = &mut out[first * stride + left..];
                 multiply_panels(isa, rows, &panels, b.columns, onto, out, stride);
             }
@@ -164,12 +171,7 @@ pub(crate) fn multiply_shared(isa: Isa, a: Matrix<'_>, b: Matrix<'_>, out: &mut 
         return;
     }
     if a.rows >= 2 * HIGH || a.rows >= columns {
-        // Every part lays out all of `b` once more, so there are not many parts.
-        let high = a.rows.div_ceil(16).max(HIGH);
-        out.par_chunks_mut(high * columns).enumerate().for_each(|(part, out)| {
-            let a = a.rows(part * high, out.len() / columns);
-            multiply_onto(isa, a, b, Onto::Nothing, out, columns);
-        });
+        multiply_rows(isa, a, b, Onto::Nothing, out, columns);
         return;
     }
     // Columns of several threads lie between each other in `out`, so each writes to a place of its own.
@@ -188,6 +190,56 @@ pub(crate) fn multiply_shared(isa: Isa, a: Matrix<'_>, b: Matrix<'_>, out: &mut 
         for (out, own) in out.chunks_exact_mut(columns).zip(own.chunks_exact(count)) {
             out[part * wide..][..count].copy_from_slice(own);
         }
+    }
+}
+
+/// [`multiply_onto`] shared among the threads of the pool: all of `b` is laid out once, and each reads it for rows of its
+/// own.
+///
+/// # Panics
+/// Where the shapes do not fit together, or `out` has no room.
+pub(crate) fn multiply_rows(
+    isa: Isa,
+    a: Matrix<'_>,
+    b: Matrix<'_>,
+    onto: Onto,
+    out: &mut [f32],
+    stride: usize,
+) {
+    assert_eq!(a.columns, b.rows, "rows of another length");
+    let columns = b.columns;
+    if a.rows == 0 || columns == 0 {
+        return;
+    }
+    if a.columns == 0 && onto == Onto::Nothing {
+        out.chunks_mut(stride).take(a.rows).for_each(|row| row[..columns].fill(0.0));
+    }
+    let out = &mut out[..(a.rows - 1) * stride + columns];
+    let high = a.rows.div_ceil(16).next_multiple_of(isa.tile_rows());
+    let mut blocks = Vec::new();
+    for top in (0..a.columns).step_by(DEEP) {
+        let deep = DEEP.min(a.columns - top);
+        let onto = if top == 0 { onto } else { Onto::Sum };
+        let b = b.rows(top, deep);
+        blocks.resize_with(columns.div_ceil(WIDE), Vec::new);
+        blocks.par_iter_mut().enumerate().for_each(|(block, panels)| {
+            lay_out(b.columns(block * WIDE, WIDE.min(columns - block * WIDE)), panels);
+        });
+        let a = a.columns(top, deep);
+        out.par_chunks_mut(high * stride).enumerate().for_each(|(part, out)| {
+            let own = a.rows(part * high, high.min(a.rows - part * high));
+            let mut packed = Vec::new();
+            for first in (0..own.rows).step_by(HIGH) {
+                let some = own.rows(first, HIGH.min(own.rows - first));
+                let rows = some.in_order(&mut packed);
+                for (block, panels) in blocks.iter().enumerate() {
+                    let left = block * WIDE;
+                    let count = WIDE.min(columns - left);
+                    let out = &mut out[first * stride + left..];
+                    multiply_panels(isa, rows, panels, count, onto, out, stride);
+                }
+            }
+        });
     }
 }
 
@@ -260,6 +312,11 @@ mod tests {
                     let (mut fresh, mut sum) = (before.clone(), before.clone());
                     multiply_shared(isa, a, b, &mut fresh);
                     multiply_onto(isa, a, b, Onto::Sum, &mut sum, n);
+                    // Of rows that lie apart, what is between them stays.
+                    let mut wide = vec![7.0; m * (n + 3)];
+                    for onto in [Onto::Nothing, Onto::Sum] {
+                        multiply_rows(isa, a, b, onto, &mut wide[2..], n + 3);
+                    }
                     for (place, &before) in before.iter().enumerate() {
                         let (row, column) = (place / n, place % n);
                         let theirs: f64 = (0..k).map(|i| at(a, row, i) * at(b, i, column)).sum();
@@ -267,7 +324,11 @@ mod tests {
                         assert!(error < 2e-5, "{isa:?} {m} {k} {n} {turned}: {error}");
                         let error = (f64::from(sum[place]) - theirs - f64::from(before)).abs();
                         assert!(error < 2e-5, "{isa:?} {m} {k} {n} {turned}: {error}");
+                        let twice = f64::from(wide[row * (n + 3) + 2 + column]);
+                        let error = (twice - 2.0 * theirs).abs();
+                        assert!(error < 4e-5, "{isa:?} {m} {k} {n} {turned}: {error}");
                     }
+                    assert!(wide.chunks(n + 3).all(|row| [row[0], row[1], row[n + 2]] == [7.0; 3]));
                 }
             }
         }

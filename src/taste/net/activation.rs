@@ -14,7 +14,7 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use super::values::{elements, stored, tensor, with};
-use crate::encode::kernels::exp;
+use crate::encode::kernels::{Isa, exp, for_each_isa};
 
 /// What becomes of sums.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,28 +42,38 @@ const PART: usize = 1 << 16;
 impl Activation {
     /// Adds a bias to sums and applies itself.
     pub(super) fn apply(self, values: &mut [f32], bias: f32) {
-        // Written so that what is not a number stays so.
+        apply_one(Isa::best(), self, values, bias);
+    }
+
+    /// Adds to rows of sums a bias for each column, and applies itself.
+    pub(super) fn apply_rows(self, rows: &mut [f32], biases: &[f32]) {
+        apply_each(Isa::best(), self, rows, biases);
+    }
+
+    /// What becomes of sums and their biases. Written so that what is not a number stays so.
+    #[inline(always)]
+    fn join<'a>(self, sums: impl Iterator<Item = (&'a mut f32, f32)>) {
         match self {
-            Activation::None => values.iter_mut().for_each(|value| *value += bias),
-            Activation::Relu => values.iter_mut().for_each(|value| {
+            Activation::None => sums.for_each(|(value, bias)| *value += bias),
+            Activation::Relu => sums.for_each(|(value, bias)| {
                 let sum = *value + bias;
                 *value = if sum < 0.0 { 0.0 } else { sum };
             }),
-            Activation::Relu6 => values.iter_mut().for_each(|value| {
+            Activation::Relu6 => sums.for_each(|(value, bias)| {
                 let sum = *value + bias;
                 let sum = if sum < 0.0 { 0.0 } else { sum };
                 *value = if sum > 6.0 { 6.0 } else { sum };
             }),
-            Activation::Selu => values.iter_mut().for_each(|value| {
+            Activation::Selu => sums.for_each(|(value, bias)| {
                 let sum = *value + bias;
                 let low = if sum > 0.0 { 0.0 } else { sum };
                 let below = LAMBDA_ALPHA * (exp(low) - 1.0);
                 *value = if sum > 0.0 { LAMBDA * sum } else { below };
             }),
-            Activation::Tanh => values.iter_mut().for_each(|value| {
+            Activation::Tanh => sums.for_each(|(value, bias)| {
                 *value = 1.0 - 2.0 / (exp(2.0 * (*value + bias)) + 1.0);
             }),
-            Activation::Sigmoid => values.iter_mut().for_each(|value| {
+            Activation::Sigmoid => sums.for_each(|(value, bias)| {
                 *value = 1.0 / (1.0 + exp(-(*value + bias)));
             }),
         }
@@ -71,26 +81,57 @@ impl Activation {
 
     /// The gradient before the activation.
     pub(super) fn gradient(self, y: &[f32], dy: &[f32]) -> Vec<f32> {
-        match self {
-            Activation::None => dy.to_vec(),
-            Activation::Relu => slopes(y, dy, |y, dy| if y > 0.0 { dy } else { 0.0 }),
-            Activation::Relu6 => slopes(y, dy, |y, dy| if y > 0.0 && y < 6.0 { dy } else { 0.0 }),
-            Activation::Selu => {
-                slopes(y, dy, |y, dy| if y > 0.0 { LAMBDA * dy } else { (y + LAMBDA_ALPHA) * dy })
-            }
-            Activation::Tanh => slopes(y, dy, |y, dy| (1.0 - y * y) * dy),
-            Activation::Sigmoid => slopes(y, dy, |y, dy| y * (1.0 - y) * dy),
+        let mut gradient = dy.to_vec();
+        if self != Activation::None {
+            let parts = gradient.par_chunks_mut(PART).zip(y.par_chunks(PART));
+            parts.for_each(|(gradient, y)| slope(Isa::best(), self, y, gradient));
         }
+        gradient
     }
 }
 
-fn slopes(y: &[f32], dy: &[f32], f: impl Fn(f32, f32) -> f32 + Sync) -> Vec<f32> {
-    let mut gradient = dy.to_vec();
-    let parts = gradient.par_chunks_mut(PART).zip(y.par_chunks(PART));
-    parts.for_each(|(gradient, y)| {
-        gradient.iter_mut().zip(y).for_each(|(dy, &y)| *dy = f(y, *dy));
-    });
-    gradient
+for_each_isa! {
+    /// [`Activation::apply`].
+    apply_one(activation: Activation, values: &mut [f32], bias: f32) runs apply_one_all
+}
+
+#[inline(always)]
+fn apply_one_all(activation: Activation, values: &mut [f32], bias: f32) {
+    activation.join(values.iter_mut().map(|value| (value, bias)));
+}
+
+for_each_isa! {
+    /// [`Activation::apply_rows`].
+    apply_each(activation: Activation, rows: &mut [f32], biases: &[f32]) runs apply_each_all
+}
+
+#[inline(always)]
+fn apply_each_all(activation: Activation, rows: &mut [f32], biases: &[f32]) {
+    for row in rows.chunks_exact_mut(biases.len().max(1)) {
+        activation.join(row.iter_mut().zip(biases.iter().copied()));
+    }
+}
+
+for_each_isa! {
+    /// `dy` becomes the gradient before the activation.
+    slope(activation: Activation, y: &[f32], dy: &mut [f32]) runs slope_all
+}
+
+#[inline(always)]
+fn slope_all(activation: Activation, y: &[f32], dy: &mut [f32]) {
+    let pairs = dy.iter_mut().zip(y);
+    match activation {
+        Activation::None => {}
+        Activation::Relu => pairs.for_each(|(dy, &y)| *dy = if y > 0.0 { *dy } else { 0.0 }),
+        Activation::Relu6 => {
+            pairs.for_each(|(dy, &y)| *dy = if y > 0.0 && y < 6.0 { *dy } else { 0.0 });
+        }
+        Activation::Selu => {
+            pairs.for_each(|(dy, &y)| *dy *= if y > 0.0 { LAMBDA } else { y + LAMBDA_ALPHA });
+        }
+        Activation::Tanh => pairs.for_each(|(dy, &y)| *dy *= 1.0 - y * y),
+        Activation::Sigmoid => pairs.for_each(|(dy, &y)| *dy *= y * (1.0 - y)),
+    }
 }
 
 /// `y = activation(x)`.

@@ -16,6 +16,7 @@ use rayon::prelude::*;
 
 use super::gradients::{forget, give_back};
 use super::values::elements;
+use crate::encode::kernels::{Isa, for_each_isa};
 use crate::taste::model::{Array, State};
 
 /// How the optimiser steps.
@@ -185,29 +186,66 @@ impl InplaceOp2 for Update<'_> {
         else {
             bail!("a parameter must be a contiguous tensor of f32")
         };
-        let AdamSettings { rate, betas, epsilon, decay } = self.settings;
-        let (first_scale, second_scale) = corrections(betas, self.step);
-        let (penalty, shrink) = match decay {
-            Decay::None => (0.0, 1.0),
-            Decay::Penalty(lambda) => (2.0 * lambda, 1.0),
-            Decay::Shrink(share) => (0.0, 1.0 - rate * share),
-        };
+        let moves = Moves::of(self.settings, self.step);
         let mut moments = self.moments.borrow_mut();
         let (first, second) = &mut *moments;
         const PART: usize = 1 << 16;
         let moments = first.par_chunks_mut(PART).zip(second.par_chunks_mut(PART));
         let values = values[start..end].par_chunks_mut(PART).zip(gradient.par_chunks(PART));
         values.zip(moments).for_each(|((values, gradient), (first, second))| {
-            let moments = first.iter_mut().zip(second);
-            for ((value, gradient), (first, second)) in values.iter_mut().zip(gradient).zip(moments)
-            {
-                let gradient = gradient + penalty * *value;
-                *first = betas.0 * *first + (1.0 - betas.0) * gradient;
-                *second = betas.1 * *second + (1.0 - betas.1) * gradient * gradient;
-                let step = rate * first_scale * *first;
-                *value = shrink * *value - step / ((second_scale * *second).sqrt() + epsilon);
-            }
+            descend(Isa::best(), moves, values, gradient, first, second);
         });
         Ok(())
+    }
+}
+
+/// What a step's arithmetic takes, the same for all values.
+#[derive(Clone, Copy)]
+pub(super) struct Moves {
+    betas: (f32, f32),
+    epsilon: f32,
+    /// The rate, with what the first moment lacks.
+    length: f32,
+    second_scale: f32,
+    penalty: f32,
+    shrink: f32,
+}
+
+impl Moves {
+    fn of(settings: AdamSettings, step: u64) -> Self {
+        let AdamSettings { rate, betas, epsilon, decay } = settings;
+        let (first_scale, second_scale) = corrections(betas, step);
+        let (penalty, shrink) = match decay {
+            Decay::None => (0.0, 1.0),
+            Decay::Penalty(lambda) => (2.0 * lambda, 1.0),
+            Decay::Shrink(share) => (0.0, 1.0 - rate * share),
+        };
+        Moves { betas, epsilon, length: rate * first_scale, second_scale, penalty, shrink }
+    }
+}
+
+for_each_isa! {
+    /// Moves values down their gradient, and the moments with them.
+    descend(
+        moves: Moves, values: &mut [f32], gradient: &[f32], first: &mut [f32], second: &mut [f32]
+    ) runs descend_all
+}
+
+#[inline(always)]
+fn descend_all(
+    moves: Moves,
+    values: &mut [f32],
+    gradient: &[f32],
+    first: &mut [f32],
+    second: &mut [f32],
+) {
+    let Moves { betas, epsilon, length, second_scale, penalty, shrink } = moves;
+    let moments = first.iter_mut().zip(second);
+    for ((value, gradient), (first, second)) in values.iter_mut().zip(gradient).zip(moments) {
+        let gradient = gradient + penalty * *value;
+        *first = betas.0 * *first + (1.0 - betas.0) * gradient;
+        *second = betas.1 * *second + (1.0 - betas.1) * gradient * gradient;
+        let root = (second_scale * *second).sqrt() + epsilon;
+        *value = shrink * *value - length * *first / root;
     }
 }

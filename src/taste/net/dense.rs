@@ -13,7 +13,9 @@ use rayon::prelude::*;
 use super::activation::Activation;
 use super::gradients::{room, told};
 use super::values::{elements, stored, sum_of, tensor, with};
-use crate::encode::kernels::{Isa, Matrix, multiply_shared};
+use crate::encode::kernels::{
+    Isa, Matrix, Onto, for_each_isa, multiply_rows, multiply_shared, transpose,
+};
 
 /// `y = activation(x Wᵀ + b)`.
 pub fn dense(x: &Tensor, weight: &Tensor, bias: &Tensor, activation: Activation) -> Result<Tensor> {
@@ -31,12 +33,22 @@ impl Dense {
         let mut y = vec![0.0; bias.len()];
         let parts = y.par_chunks_mut(PART).zip(weight.par_chunks(PART * x.len()));
         parts.zip(bias.par_chunks(PART)).for_each(|((y, weight), bias)| {
-            for ((y, weight), bias) in y.iter_mut().zip(weight.chunks_exact(x.len())).zip(bias) {
-                *y = sum_of(weight, x, |w, x| w * x);
-                self.0.apply(std::slice::from_mut(y), *bias);
-            }
+            products(Isa::best(), weight, x, y);
+            self.0.apply_rows(y, bias);
         });
         y
+    }
+}
+
+for_each_isa! {
+    /// The product of each row of weights with `x`.
+    products(weight: &[f32], x: &[f32], y: &mut [f32]) runs products_all
+}
+
+#[inline(always)]
+fn products_all(weight: &[f32], x: &[f32], y: &mut [f32]) {
+    for (y, weight) in y.iter_mut().zip(weight.chunks_exact(x.len())) {
+        *y = sum_of(weight, x, |w, x| w * x);
     }
 }
 
@@ -59,22 +71,26 @@ impl CustomOp3 for Dense {
         if width != inputs || bias_layout.shape().dims1()? != outputs {
             bail!("{:?} by a layer of {:?}", x_layout.shape(), weight_layout.shape());
         }
-        let (weight, x) = (elements(weight, weight_layout)?, elements(x, x_layout)?);
-        let bias = elements(bias, bias_layout)?;
+        let (x, bias) = (elements(x, x_layout)?, elements(bias, bias_layout)?);
+        let weight = elements(weight, weight_layout)?;
         if rows == 1 && inputs > 0 {
             return Ok(stored(self.of_one(x, weight, bias), (1, outputs)));
         }
         let weight = Matrix::new(weight, outputs, inputs);
         let x = Matrix::new(x, rows, inputs);
+        let mut y = vec![0.0; rows * outputs];
+        if 2 * rows >= outputs {
+            // The smaller side is the one that is laid out.
+            multiply_shared(Isa::best(), x, weight.transposed(), &mut y);
+            self.0.apply_rows(&mut y, bias);
+            return Ok(stored(y, (rows, outputs)));
+        }
         let mut turned = vec![0.0; rows * outputs];
         multiply_shared(Isa::best(), weight, x.transposed(), &mut turned);
-        let mut y = vec![0.0; rows * outputs];
         if rows > 0 {
-            for ((output, sums), bias) in turned.chunks_exact_mut(rows).enumerate().zip(bias) {
-                self.0.apply(sums, *bias);
-                let places = y.iter_mut().skip(output).step_by(outputs);
-                places.zip(sums).for_each(|(y, sum)| *y = *sum);
-            }
+            let sides = Matrix::new(&turned, outputs, rows);
+            transpose(sides.transposed(), &mut y);
+            self.0.apply_rows(&mut y, bias);
         }
         Ok(stored(y, (rows, outputs)))
     }
@@ -107,13 +123,107 @@ impl CustomOp3 for Dense {
             });
             told(weight, dw?)
         });
-        let db = bias.track_op().then(|| {
-            let mut db = vec![0.0; outputs];
-            for dz in dz.chunks_exact(outputs) {
-                db.iter_mut().zip(dz).for_each(|(db, dz)| *db += dz);
-            }
-            told(bias, db)
-        });
+        let db = bias.track_op().then(|| told(bias, sums_of_columns(&dz, outputs)));
         Ok((dx.transpose()?, dw.transpose()?.flatten(), db.transpose()?.flatten()))
     }
+}
+
+/// `y = activation([x; c] Wᵀ + b)`, with rows `c` beside those of `x` of which nothing is learned: they are copied nowhere,
+/// and have no gradient.
+pub fn dense_beside(
+    x: &Tensor,
+    beside: Vec<f32>,
+    weight: &Tensor,
+    bias: &Tensor,
+    activation: Activation,
+) -> Result<Tensor> {
+    let op = Beside { activation, beside };
+    x.contiguous()?.apply_op3(&weight.contiguous()?, &bias.contiguous()?, op)
+}
+
+struct Beside {
+    activation: Activation,
+    beside: Vec<f32>,
+}
+
+impl Beside {
+    /// How many rows, values of `x`, values beside and outputs there are.
+    fn sizes(&self, x: &Shape, weight: &Shape, bias: &Shape) -> Result<[usize; 4]> {
+        let ((rows, inputs), (outputs, all)) = (x.dims2()?, weight.dims2()?);
+        if all < inputs || self.beside.len() != rows * (all - inputs) || bias.dims1()? != outputs {
+            bail!("{x:?} with {} values beside by a layer of {weight:?}", self.beside.len());
+        }
+        Ok([rows, inputs, all - inputs, outputs])
+    }
+}
+
+impl CustomOp3 for Beside {
+    fn name(&self) -> &'static str {
+        "fully connected layer with constants"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        x_layout: &Layout,
+        weight: &CpuStorage,
+        weight_layout: &Layout,
+        bias: &CpuStorage,
+        bias_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let shapes = [x_layout, weight_layout, bias_layout].map(Layout::shape);
+        let [rows, inputs, others, outputs] = self.sizes(shapes[0], shapes[1], shapes[2])?;
+        let (x, weight) = (elements(x, x_layout)?, elements(weight, weight_layout)?);
+        let weight = Matrix::new(weight, outputs, inputs + others);
+        let (own, beside) = (weight.columns(0, inputs), weight.columns(inputs, others));
+        let mut y = vec![0.0; rows * outputs];
+        let x = Matrix::new(x, rows, inputs);
+        multiply_rows(Isa::best(), x, own.transposed(), Onto::Nothing, &mut y, outputs);
+        let c = Matrix::new(&self.beside, rows, others);
+        multiply_rows(Isa::best(), c, beside.transposed(), Onto::Sum, &mut y, outputs);
+        self.activation.apply_rows(&mut y, elements(bias, bias_layout)?);
+        Ok(stored(y, (rows, outputs)))
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        weight: &Tensor,
+        bias: &Tensor,
+        y: &Tensor,
+        dy: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let [rows, inputs, others, outputs] =
+            self.sizes(x.shape(), weight.shape(), bias.shape())?;
+        let isa = Isa::best();
+        let dz = with([y, dy], |[y, dy]| self.activation.gradient(y, dy))?;
+        let gradient = Matrix::new(&dz, rows, outputs);
+        let dx = with([weight], |[weight]| {
+            let own = Matrix::new(weight, outputs, inputs + others).columns(0, inputs);
+            let mut dx = vec![0.0; rows * inputs];
+            multiply_rows(isa, gradient, own, Onto::Nothing, &mut dx, inputs);
+            dx
+        })?;
+        let dw = with([x], |[x]| {
+            let mut dw = room(outputs * (inputs + others));
+            let x = Matrix::new(x, rows, inputs);
+            let c = Matrix::new(&self.beside, rows, others);
+            for (first, values) in [(0, x), (inputs, c)] {
+                let out = &mut dw[first..];
+                let stride = inputs + others;
+                multiply_rows(isa, gradient.transposed(), values, Onto::Nothing, out, stride);
+            }
+            dw
+        })?;
+        let db = sums_of_columns(&dz, outputs);
+        Ok((Some(tensor(dx, (rows, inputs))?), told(weight, dw)?, told(bias, db)?))
+    }
+}
+
+fn sums_of_columns(rows: &[f32], columns: usize) -> Vec<f32> {
+    let mut sums = vec![0.0; columns];
+    for row in rows.chunks_exact(columns.max(1)) {
+        sums.iter_mut().zip(row).for_each(|(sum, x)| *sum += x);
+    }
+    sums
 }

@@ -44,7 +44,7 @@ pub use autoencoder::Autoencoder;
 pub use batch_norm::{Statistics, batch_norm};
 pub use cnn_f::cnn_f;
 pub use conv::{conv_transpose2d, conv2d};
-pub use dense::dense;
+pub use dense::{dense, dense_beside};
 pub use depthwise::depthwise2d;
 pub use dropout::dropout;
 pub use gradients::{backward, keep_freed};

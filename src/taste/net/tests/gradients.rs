@@ -210,6 +210,18 @@ fn fully_connected() {
         check("dense", &shapes, 0.5, |t| dense(&t[0], &t[1], &t[2], Activation::None));
         check_relu(&shapes, |t, relu| dense(&t[0], &t[1], &t[2], relu));
     }
+    // With constants beside the last 3 of 5 inputs.
+    let beside: Vec<f32> = floats(&noise(&[9, 3], "beside"));
+    check("beside", &[&[9, 2], &[4, 5], &[4]], 0.5, |t| {
+        dense_beside(&t[0], beside.clone(), &t[1], &t[2], Activation::None)
+    });
+    let (x, [weight, bias]) = (noise(&[9, 2], "x"), [noise(&[4, 5], "w"), noise(&[4], "b")]);
+    let all = Tensor::cat(&[&x, &noise(&[9, 3], "beside")], 1).unwrap();
+    let ours = dense_beside(&x, beside, &weight, &bias, Activation::Selu).unwrap();
+    let theirs = dense(&all, &weight, &bias, Activation::Selu).unwrap();
+    for (a, b) in floats(&ours).into_iter().zip(floats(&theirs)) {
+        assert!((a - b).abs() < 1e-6, "{a} {b}");
+    }
     // From a view, and with the same weights twice.
     check("view", &[&[6, 4], &[6, 6], &[6]], 0.5, |t| {
         let y = dense(&t[0].t()?, &t[1], &t[2], Activation::None)?;
