@@ -76,7 +76,7 @@ impl Conv {
         {
             bail!("a {kernel}x{kernel} convolution has no output on {x:?}");
         }
-        Ok(Unfold::new(self.geometry, channels, (rows, columns)))
+        Ok(Unfold::new(self.geometry, channels, outputs, (rows, columns)))
     }
 }
 
@@ -155,7 +155,7 @@ impl Transposed {
         {
             bail!("no {kernel}x{kernel} convolution of stride {stride} makes {x:?} of {output:?}");
         }
-        Ok(Unfold::new(self.geometry, outputs, output))
+        Ok(Unfold::new(self.geometry, outputs, inputs, output))
     }
 }
 

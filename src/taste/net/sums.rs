@@ -26,7 +26,7 @@ const HIGH: usize = 96;
 
 /// Pictures that one thread takes at a time.
 fn pictures_a_part(unfold: &Unfold) -> usize {
-    (2 * WIDE).div_ceil(unfold.outputs())
+    (2 * WIDE).div_ceil(unfold.on_grid())
 }
 
 /// `y = W unfold(x)`; `finish` gets every finished piece of a channel, with the channel's number.
@@ -36,7 +36,7 @@ pub(super) fn forward(
     x: &[f32],
     finish: impl Fn(usize, &mut [f32]) + Sync,
 ) -> Vec<f32> {
-    let (taps, outputs) = (unfold.taps(), unfold.outputs());
+    let (taps, outputs, grid) = (unfold.taps(), unfold.outputs(), unfold.on_grid());
     let channels = weight.len() / taps;
     let pictures = x.len() / unfold.inputs();
     let part = pictures_a_part(unfold);
@@ -46,8 +46,13 @@ pub(super) fn forward(
             let padded = unfold.pad(x);
             let mut panels = Vec::new();
             let mut sums = vec![0.0; channels * WIDE];
-            for start in (0..y.len() / channels).step_by(WIDE) {
-                let count = WIDE.min(y.len() / channels - start);
+            let mut wide = match grid == outputs {
+                true => Vec::new(),
+                false => vec![0.0; y.len() / outputs * grid],
+            };
+            let own = if grid == outputs { &mut *y } else { &mut wide[..] };
+            for start in (0..own.len() / channels).step_by(WIDE) {
+                let count = WIDE.min(own.len() / channels - start);
                 let runs = unfold.runs(start..start + count);
                 for first in (0..taps).step_by(DEEP) {
                     let deep = DEEP.min(taps - first);
@@ -56,11 +61,14 @@ pub(super) fn forward(
                     let onto = if first == 0 { Onto::Nothing } else { Onto::Sum };
                     multiply_panels(Isa::best(), rows, &panels, count, onto, &mut sums, WIDE);
                 }
-                each_piece(channels, outputs, start, count, |channel, at, place, length| {
-                    let y = &mut y[place..][..length];
-                    y.copy_from_slice(&sums[channel * WIDE + at..][..length]);
-                    finish(channel, y);
+                each_piece(channels, grid, start, count, |channel, at, place, length| {
+                    let piece = &mut own[place..][..length];
+                    piece.copy_from_slice(&sums[channel * WIDE + at..][..length]);
+                    finish(channel, piece);
                 });
+            }
+            if grid != outputs {
+                unfold.off_grid(&wide, y);
             }
         },
     );
@@ -69,7 +77,7 @@ pub(super) fn forward(
 
 /// `dx = fold(Wᵀ dy)`.
 pub(super) fn input_gradient(unfold: &Unfold, weight: &[f32], dy: &[f32]) -> Vec<f32> {
-    let (taps, outputs) = (unfold.taps(), unfold.outputs());
+    let (taps, outputs, grid) = (unfold.taps(), unfold.outputs(), unfold.on_grid());
     let channels = weight.len() / taps;
     let pictures = dy.len() / (channels * outputs);
     let part = pictures_a_part(unfold);
@@ -79,6 +87,7 @@ pub(super) fn input_gradient(unfold: &Unfold, weight: &[f32], dy: &[f32]) -> Vec
     dx.par_chunks_mut(part * unfold.inputs())
         .zip(dy.par_chunks(part * channels * outputs))
         .for_each(|(dx, dy)| {
+            let dy = unfold.to_grid(dy);
             let mut padded = vec![0.0; dx.len() / unfold.inputs() * unfold.padded()];
             let mut panels = Vec::new();
             let mut sums = vec![0.0; HIGH * WIDE];
@@ -87,7 +96,7 @@ pub(super) fn input_gradient(unfold: &Unfold, weight: &[f32], dy: &[f32]) -> Vec
                 let runs = unfold.runs(start..start + count);
                 panels.clear();
                 panels.resize(count.div_ceil(Lanes::default().len()) * channels, Lanes::default());
-                each_piece(channels, outputs, start, count, |channel, at, place, length| {
+                each_piece(channels, grid, start, count, |channel, at, place, length| {
                     scatter(&dy[place..][..length], at, &mut panels, channels, channel);
                 });
                 for first in (0..taps).step_by(HIGH) {
@@ -105,9 +114,10 @@ pub(super) fn input_gradient(unfold: &Unfold, weight: &[f32], dy: &[f32]) -> Vec
 
 /// `dW = dy unfold(x)ᵀ`.
 pub(super) fn weight_gradient(unfold: &Unfold, x: &[f32], dy: &[f32]) -> Vec<f32> {
-    let (taps, outputs) = (unfold.taps(), unfold.outputs());
+    let (taps, outputs) = (unfold.taps(), unfold.on_grid());
     let pictures = x.len() / unfold.inputs();
-    let channels = dy.len() / (pictures * outputs);
+    let channels = dy.len() / (pictures * unfold.outputs());
+    let dy = unfold.to_grid(dy);
     let padded = unfold.pad(x);
     let blocks: Vec<(Vec<Run>, Vec<Lanes>, usize)> = (0..pictures * outputs)
         .into_par_iter()
