@@ -301,10 +301,8 @@ impl Rating {
         if places.is_empty() {
             return Ok(None);
         }
-        let scale = (reviews.dimension() as f32).sqrt();
-        let rows = numbers.iter().flat_map(|&number| reviews.row(number)).map(|x| scale * x);
         let shape = (numbers.len(), reviews.dimension());
-        let vectors = Tensor::from_vec(rows.collect(), shape, &Device::Cpu)?;
+        let vectors = Tensor::from_vec(reviews.scaled(&numbers), shape, &Device::Cpu)?;
         Ok(Some((Tensor::new(places, &Device::Cpu)?, vectors)))
     }
 

@@ -10,6 +10,8 @@
 //! time went into memory. Maps lie as convolutions leave them, channel after channel; several questions may be
 //! about one map.
 
+use std::sync::OnceLock;
+
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 use half::f16;
 use half::slice::HalfFloatSliceExt;
@@ -30,7 +32,8 @@ pub fn look(
     let (_, channels, pixels) = maps.dims3()?;
     // Of one operation's arguments there can be three.
     let how = Tensor::cat(&[&keys.flatten_all()?, w], 0)?;
-    let found = maps.contiguous()?.apply_op3(&questions.contiguous()?, &how, Look { places })?;
+    let op = Look { places, mixed: OnceLock::new() };
+    let found = maps.contiguous()?.apply_op3(&questions.contiguous()?, &how, op)?;
     Ok([found.narrow(1, 0, channels)?, found.narrow(1, channels, pixels)?])
 }
 
@@ -67,11 +70,15 @@ pub(super) fn look_kept(
 
 /// `U x` of a map.
 pub(super) fn keys_of(u: &[f32], map: &[f32], channels: usize) -> Vec<f32> {
-    let (units, pixels) = (u.len() / channels, map.len() / channels);
-    let mut keys = vec![0.0; units * pixels];
-    let (u, map) = (Matrix::new(u, units, channels), Matrix::new(map, channels, pixels));
-    multiply_onto(Isa::best(), u, map, Onto::Nothing, &mut keys, pixels);
+    let mut keys = vec![0.0; u.len() / channels * (map.len() / channels)];
+    write_keys(u, map, channels, &mut keys);
     keys
+}
+
+fn write_keys(u: &[f32], map: &[f32], channels: usize, keys: &mut [f32]) {
+    let (units, pixels) = (u.len() / channels, map.len() / channels);
+    let (u, map) = (Matrix::new(u, units, channels), Matrix::new(map, channels, pixels));
+    multiply_onto(Isa::best(), u, map, Onto::Nothing, keys, pixels);
 }
 
 for_each_isa! {
@@ -121,11 +128,11 @@ pub(super) struct Answer<'a> {
 
 for_each_isa! {
     /// The gradients of what a question found: `t` becomes `dk`, and `dq` is overwritten; the others are added to.
-    trace(answer: Answer<'_>, t: &mut [f32], dq: &mut [f32], dhow: &mut [f32], dx: &mut [f32]) runs trace_all
+    trace(answer: Answer<'_>, t: &mut [f32], dq: &mut [f32], dw: &mut [f32], dx: &mut [f32]) runs trace_all
 }
 
 #[inline(always)]
-fn trace_all(answer: Answer<'_>, t: &mut [f32], dq: &mut [f32], dhow: &mut [f32], dx: &mut [f32]) {
+fn trace_all(answer: Answer<'_>, t: &mut [f32], dq: &mut [f32], dw: &mut [f32], dx: &mut [f32]) {
     let Answer { w, map, found, dfound } = answer;
     let pixels = t.len() / w.len();
     let channels = map.len() / pixels;
@@ -138,19 +145,17 @@ fn trace_all(answer: Answer<'_>, t: &mut [f32], dq: &mut [f32], dhow: &mut [f32]
     }
     let mean = sum_of(a, &de, |a, de| a * de);
     de.iter_mut().zip(a).for_each(|(de, a)| *de = a * (*de - mean));
-    let (du, dw) = dhow.split_at_mut(w.len() * channels);
     for (unit, t) in t.chunks_exact_mut(pixels).enumerate() {
         dw[unit] += sum_of(t, &de, |t, de| t * de);
         t.iter_mut().zip(&de).for_each(|(t, de)| *t = de * w[unit] * (1.0 - *t * *t));
         dq[unit] = sum_of(t, t, |dk, _| dk);
-        for (du, x) in du[unit * channels..].iter_mut().zip(map.chunks_exact(pixels)) {
-            *du += sum_of(t, x, |dk, x| dk * x);
-        }
     }
 }
 
 struct Look {
     places: Vec<u32>,
+    /// `t` of every question, from the way there for the way back.
+    mixed: OnceLock<Vec<f32>>,
 }
 
 /// How large everything is.
@@ -195,13 +200,19 @@ impl CustomOp3 for Look {
         let (x, q) = (elements(x, x_layout)?, elements(q, q_layout)?);
         let (u, w) = elements(how, how_layout)?.split_at(units * channels);
         let mut found = vec![0.0; self.places.len() * (channels + pixels)];
+        let mut mixed = vec![0.0; self.places.len() * units * pixels];
         let asked = self.places.iter().zip(q.chunks_exact(units));
-        for ((&place, q), found) in asked.zip(found.chunks_exact_mut(channels + pixels)) {
+        let answers = found.chunks_exact_mut(channels + pixels);
+        for ((t, found), (&place, q)) in
+            mixed.chunks_exact_mut(units * pixels).zip(answers).zip(asked)
+        {
             let map = &x[place as usize * channels * pixels..][..channels * pixels];
-            let mut t = keys_of(u, map, channels);
-            mix(Isa::best(), &mut t, q);
-            find(Isa::best(), &t, w, map, found);
+            write_keys(u, map, channels, t);
+            mix(Isa::best(), t, q);
+            find(Isa::best(), t, w, map, found);
         }
+        // Only here is it set, and this runs once.
+        let _ = self.mixed.set(mixed);
         Ok(stored(found, (self.places.len(), channels + pixels)))
     }
 
@@ -215,19 +226,23 @@ impl CustomOp3 for Look {
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let Size { channels, pixels, units } = self.size(x.shape(), q.shape(), how.shape())?;
         let (isa, size, wide) = (Isa::best(), channels * pixels, channels + pixels);
+        let Some(mixed) = self.mixed.get() else { bail!("nobody has asked yet") };
         let (dx, dq, dhow) = with([x, q, how, found, dfound], |[x, q, how, found, dfound]| {
             let (u, w) = how.split_at(units * channels);
             let (mut dx, mut dq) = (vec![0.0; x.len()], vec![0.0; q.len()]);
             let mut dhow = vec![0.0; how.len()];
+            let mut t = vec![0.0; units * pixels];
             for (n, &place) in self.places.iter().enumerate() {
                 let map = &x[place as usize * size..][..size];
                 let dx = &mut dx[place as usize * size..][..size];
-                let mut t = keys_of(u, map, channels);
-                mix(isa, &mut t, &q[n * units..][..units]);
+                t.copy_from_slice(&mixed[n * units * pixels..][..units * pixels]);
                 let own = n * wide..(n + 1) * wide;
                 let answer = Answer { w, map, found: &found[own.clone()], dfound: &dfound[own] };
-                trace(isa, answer, &mut t, &mut dq[n * units..][..units], &mut dhow, dx);
+                let (du, dw) = dhow.split_at_mut(units * channels);
+                trace(isa, answer, &mut t, &mut dq[n * units..][..units], dw, dx);
                 let dk = Matrix::new(&t, units, pixels);
+                let turned = Matrix::new(map, channels, pixels).transposed();
+                multiply_onto(isa, dk, turned, Onto::Sum, du, channels);
                 let u = Matrix::new(u, units, channels).transposed();
                 multiply_onto(isa, u, dk, Onto::Sum, dx, pixels);
             }
