@@ -129,6 +129,11 @@ impl Aggregator {
         Ok(copy)
     }
 
+    /// The same network to be asked of one set at a time: see `Parameters::halved`.
+    pub fn halved(self) -> Result<Self> {
+        Ok(Aggregator { parameters: self.parameters.halved()?, ..self })
+    }
+
     /// The sets' pictures pooled, before gating. In: a row a picture, as the features are.
     pub fn pool(&self, features: &Tensor, sets: &Stretches, learns: bool) -> Result<Pooled> {
         let scale = (self.extent.features as f64).sqrt();

@@ -127,6 +127,7 @@ impl Teller {
         };
         let network = Aggregator::new(settings.pooling, extent, settings.seed).map_err(failed)?;
         network.parameters().restore(state).map_err(failed)?;
+        let network = network.halved().map_err(failed)?;
         let bytes: Vec<u8> = array("names")?.values.iter().map(|&byte| byte as u8).collect();
         let names = String::from_utf8(bytes).map_err(|_| wrong())?;
         let names: Vec<String> = names.split('\n').map(str::to_owned).collect();

@@ -8,7 +8,8 @@
 //!   the items come in late; `D` is the length of made-up features, 0 for none.
 //! - `taste_worker judge USERS ITEMS WIDTH THREADS` answers each line `N` with the AUC of made-up factors, `N` times
 //!   judged.
-//! - `taste_worker rerank COLLECTION MODEL USER COUNT` scores the first `COUNT` items for a user, so many times.
+//! - `taste_worker rerank COLLECTION MODEL USER COUNT` scores the first `COUNT` items for a user, so many times; `USER` may
+//!   be `likes:N`, a visitor without account who likes `N` others.
 //! - `taste_worker split COLLECTION FOLDER` writes the split by time as `train.u32` and `test.u32` (pairs of dense
 //!   numbers, little-endian) and `features.f32`, centred, and says the shapes; of items that somebody takes outside
 //!   the test, for that is where engines agree on what a negative is.
@@ -202,7 +203,13 @@ fn judge(users: usize, items: usize, width: usize) -> Outcome<()> {
 fn rerank(collection: &Collection, model: &str, user: &str, count: usize) -> Outcome<()> {
     let model = reranker(collection, model)?;
     let ids = collection.item_numbers()?.take(count).collect::<Result<Vec<u32>, _>>()?;
-    let visitor = Visitor::user(user);
+    let visitor = match user.strip_prefix("likes:") {
+        None => Visitor::user(user),
+        Some(number) => {
+            let others = collection.item_numbers()?.skip(count).take(number.parse()?);
+            Visitor { liked: others.collect::<Result<Vec<u32>, _>>()?, ..Visitor::default() }
+        }
+    };
     serve(&json!({"items": ids.len()}), |count| {
         let mut best = f32::NEG_INFINITY;
         for _ in 0..count {
