@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use image::{Rgb, RgbImage};
 use lookalike::taste::rating::{
-    Biases, KeptRating, Rated, RatingSettings, RatingTraining, Ratings, SIDE, Stars, embed,
+    Biases, GroundKind, KeptRating, Rated, RatingCourse, RatingSettings, RatingTraining, Ratings,
+    SIDE, Stars, embed,
 };
 use lookalike::taste::{
     Course, Error, Gallery, InteractionFile, InteractionOptions, Interactions, Learned, Looks,
@@ -362,8 +363,8 @@ fn a_rating_model_that_was_kept_tells_the_same_stars() {
     assert_eq!((ratings.users, ratings.all.len()), (30, ratings.reviews.len()));
     let reviews = embed(&collection, &ratings.reviews, &mut |_| ()).unwrap().map(Arc::new);
     let (known, validation) = ratings.divide(0.1, 1);
-    for pictures in [true, false] {
-        let settings = RatingSettings { pictures, ..RatingSettings::default() };
+    for (pictures, ground) in [(true, GroundKind::Company), (false, GroundKind::None)] {
+        let settings = RatingSettings { pictures, ground, ..RatingSettings::default() };
         let gallery = Arc::new(Gallery::of(&collection, &interactions.items, SIDE, None).unwrap());
         let training = RatingTraining { epochs: 2, patience: 2, seed: 1 };
         let parts = (known.as_slice(), validation.as_slice());
@@ -380,6 +381,7 @@ fn a_rating_model_that_was_kept_tells_the_same_stars() {
             let told = first.tell("u003", id(key)).unwrap();
             assert_eq!(told, again.tell("u003", id(key)).unwrap());
             assert_eq!((told.user_known, told.attention.is_some()), (true, pictures));
+            assert_eq!(told.ground.is_some(), ground != GroundKind::None);
             let pair = (3, interactions.items.binary_search(&id(key)).unwrap() as u32);
             let value = trained.model.judge(&[pair]).unwrap().0[0];
             let error = (ratings.stars.of_value(value) - told.stars).abs();
@@ -395,6 +397,54 @@ fn a_rating_model_that_was_kept_tells_the_same_stars() {
         );
         assert!(first.score(&Visitor::user("nobody"), &[0]).unwrap().is_none());
     }
+}
+
+/// A run of the rating model that is stopped after its second epoch and taken up again comes to the same bits as one that
+/// was not; one with another seed begins anew.
+#[test]
+fn a_rating_run_that_was_stopped_goes_on_where_it_was() {
+    let shop = Shop::new();
+    let collection = shop.open();
+    let interactions = Interactions::of(&collection).unwrap();
+    let value = |n: u32| ((n * 7 + n / 9) % 5) as f32 / 2.0 - 1.0;
+    let all = (0..240).map(|n| Rated { user: n % 20, item: n % 90, value: value(n), review: None });
+    let ratings = Ratings {
+        users: interactions.users.len(),
+        items: interactions.items.len(),
+        all: all.collect(),
+        stars: Stars { least: 1.0, most: 5.0 },
+        reviews: Vec::new(),
+    };
+    let (known, validation) = ratings.divide(0.2, 1);
+    let parts = (known.as_slice(), validation.as_slice());
+    let gallery = Arc::new(Gallery::of(&collection, &interactions.items, SIDE, None).unwrap());
+    let settings = RatingSettings { batch: 32, rate: 1e-2, ..RatingSettings::default() };
+    let training = RatingTraining { epochs: 4, patience: 4, seed: 3 };
+    let start = || {
+        let (gallery, settings) = (Arc::clone(&gallery), settings.clone());
+        training.start(ratings.users, &known, gallery, None, settings).unwrap()
+    };
+    let paused = |seed| Paused::of_ratings(&collection, &settings, &ratings, parts, seed).always();
+    let whole =
+        training.go_on(start(), parts, RatingCourse::default(), &mut |_, _| Ok(())).unwrap();
+    let mut file = paused(3);
+    let stopped = training.go_on(start(), parts, RatingCourse::default(), &mut |model, course| {
+        file.write_rating(model, course)?;
+        match course.epochs.len() {
+            2 => Err(Error::Diverged { epoch: 2 }),
+            _ => Ok(()),
+        }
+    });
+    assert!(stopped.is_err());
+    let mut model = start();
+    assert!(paused(4).resume_rating(&mut model).unwrap().epochs.is_empty());
+    let course = paused(3).resume_rating(&mut model).unwrap();
+    assert_eq!(course.epochs.len(), 2);
+    let again = training.go_on(model, parts, course, &mut |_, _| Ok(())).unwrap();
+    assert_eq!((again.epochs.len(), again.best), (4, whole.best));
+    assert_eq!(again.model.state().unwrap(), whole.model.state().unwrap());
+    paused(3).remove().unwrap();
+    assert!(paused(3).resume_rating(&mut start()).unwrap().epochs.is_empty());
 }
 
 /// Cut short, emptied, of another make, or without what was seen of the pictures: told, and nothing else.
@@ -444,6 +494,40 @@ fn a_damaged_rating_model_is_refused() {
     }
     fs::remove_file(&looks[0]).unwrap();
     assert!(KeptRating::open(&collection).err().unwrap().to_string().contains("it is gone"));
+}
+
+/// Version 2 knew of no ground: what it kept is a model without any, and tells the same stars.
+#[test]
+fn a_rating_model_from_before_there_was_a_ground_still_answers() {
+    let shop = Shop::new();
+    let collection = shop.open();
+    let interactions = Interactions::of(&collection).unwrap();
+    let rated = |n: u32| Rated { user: n % 20, item: n % 90, value: 0.5, review: None };
+    let known: Vec<Rated> = (0..60).map(rated).collect();
+    let (users, items) = (interactions.users.len(), interactions.items.len());
+    let stars = Stars { least: 1.0, most: 5.0 };
+    let ratings = Ratings { users, items, all: known.clone(), stars, reviews: Vec::new() };
+    let gallery = Arc::new(Gallery::of(&collection, &interactions.items, SIDE, None).unwrap());
+    let settings = RatingSettings { ground: GroundKind::None, ..RatingSettings::default() };
+    let training = RatingTraining { epochs: 1, patience: 1, seed: 1 };
+    let parts = (known.as_slice(), [].as_slice());
+    let trained = training.run(users, parts, gallery, None, settings.clone(), &mut |_| ()).unwrap();
+    let kept = (&Biases::of(&ratings, &known), stars);
+    let path = KeptRating::write(&collection, &interactions, &trained, kept, settings).unwrap();
+    let tell = || {
+        let model = KeptRating::open(&collection).unwrap();
+        model.tell(&interactions.users[3], interactions.items[3]).unwrap()
+    };
+    let now = tell();
+    let mut file = fs::read(&path).unwrap();
+    let mut becomes = |old: &[u8], new: &[u8]| {
+        let at = file.windows(old.len()).position(|window| window == old).unwrap();
+        file[at..at + old.len()].copy_from_slice(new);
+    };
+    becomes(br#"\"version\":3"#, br#"\"version\":2"#);
+    becomes(br#"\"ground\":\"none\","#, &[b' '; 20]);
+    replace(&path, &file);
+    assert_eq!(tell(), now);
 }
 
 /// A new file in the old one's place, as whoever writes one should.

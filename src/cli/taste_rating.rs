@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use lookalike::Collection;
 use lookalike::taste::rating::{
-    Biases, KeptRating, RatingEpoch, RatingSettings, RatingTraining, Ratings, SIDE, baselines,
-    course, embed, overlaid, side_by_side,
+    Biases, Ground, GroundKind, KeptRating, Parts, Rated, RatingCourse, RatingEpoch,
+    RatingSettings, RatingTraining, Ratings, SIDE, baselines, course, embed, mean_squared_error,
+    overlaid, side_by_side,
 };
-use lookalike::taste::{Features, Gallery, Interactions};
+use lookalike::taste::{Features, Gallery, Interactions, Paused};
 use serde_json::json;
 
 use super::table::{Heading, Table};
@@ -59,12 +60,16 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
         if common.json {
             let line = json!({
                 "user": user, "key": key, "stars": told.stars, "biases": told.by_biases,
+                "ground": told.ground,
                 "user_known": told.user_known, "item_known": told.item_known,
             });
             writeln!(out, "{line}")?;
         } else {
+            let ground = told.ground.map_or(String::new(), |stars| {
+                format!("{stars:.2} by biases and what else was rated, ")
+            });
             let by = told.by_biases;
-            writeln!(out, "{key}: {:.2} stars, {by:.2} by biases alone", told.stars)?;
+            writeln!(out, "{key}: {:.2} stars, {ground}{by:.2} by biases alone", told.stars)?;
         }
         let known = told.user_known && told.item_known;
         if !common.quiet && !known {
@@ -148,37 +153,55 @@ fn told(epoch: &RatingEpoch) {
     );
 }
 
+/// How a run is to go.
+pub struct Run<'a> {
+    /// How long, and where chance starts from.
+    pub training: RatingTraining,
+    /// Whether to begin anew where a run of the same settings was stopped.
+    pub from_start: bool,
+    /// Where to draw its course.
+    pub plot: Option<&'a Path>,
+}
+
 /// `lookalike train --model rating`.
 pub fn train(
     collection: &Collection,
     interactions: &Interactions,
     settings: RatingSettings,
-    training: RatingTraining,
-    plot: Option<&Path>,
+    Run { training, from_start, plot }: Run<'_>,
     common: &Common,
 ) -> Outcome {
     let given = given(collection, interactions, &settings, common)?;
     let (known, validation) = given.ratings.divide(HELD_OUT, training.seed);
-    let trained = training.run(
-        given.ratings.users,
-        (&known, &validation),
-        given.gallery,
-        given.reviews,
-        settings.clone(),
-        &mut |epoch| {
-            if !common.quiet {
-                told(epoch);
-            }
-        },
-    )?;
+    let parts = (known.as_slice(), validation.as_slice());
+    let Given { ratings, gallery, reviews } = given;
+    let seed = training.seed;
+    let mut paused = Paused::of_ratings(collection, &settings, &ratings, parts, seed);
+    let mut model = training.start(ratings.users, &known, gallery, reviews, settings.clone())?;
+    let before = match from_start {
+        true => RatingCourse::default(),
+        false => paused.resume_rating(&mut model)?,
+    };
+    if let (Some(last), false) = (before.epochs.last(), common.quiet) {
+        remark!("going on after epoch {}", last.epoch + 1);
+    }
+    let trained = training.go_on(model, parts, before, &mut |model, course| {
+        if let (Some(epoch), false) = (course.epochs.last(), common.quiet) {
+            told(epoch);
+        }
+        paused.write_rating(model, course)
+    })?;
     if let Some(path) = plot {
         write_plot(path, course(&trained.epochs))?;
     }
-    let biases = Biases::of(&given.ratings, &known);
-    let kept = (&biases, given.ratings.stars);
+    let biases = Biases::of(&ratings, &known);
+    let kept = (&biases, ratings.stars);
     let path = KeptRating::write(collection, interactions, &trained, kept, settings)?;
+    paused.remove()?;
     let mut out = io::stdout().lock();
-    let (epoch, mse) = trained.best.map_or((0, f64::NAN), |best| (best.epoch + 1, best.mse));
+    let (epoch, mse) = trained
+        .best
+        .map_or((0, f64::NAN), |best| (best.epoch.map_or(0, |epoch| epoch + 1), best.mse));
     match common.json {
         true => {
             let line = json!({
@@ -216,8 +239,11 @@ pub fn evaluate(
         for (name, mse) in baselines(&given.ratings, &parts, seed) {
             add(name, mse);
         }
+        let training = RatingTraining { epochs, patience, seed };
+        for kind in [GroundKind::Biases, GroundKind::Company] {
+            add(kind.name(), ground_error(kind, &given.ratings, &parts, seed));
+        }
         for (name, settings) in variants(settings, given.reviews.is_some()) {
-            let training = RatingTraining { epochs, patience, seed };
             let (gallery, reviews) = (Arc::clone(&given.gallery), given.reviews.clone());
             let learned = (parts.known.as_slice(), parts.validation.as_slice());
             let trained = training.run(
@@ -230,7 +256,8 @@ pub fn evaluate(
             )?;
             let mse = trained.error(&parts.test)?;
             if let Some(best) = trained.best.filter(|_| !common.quiet) {
-                remark!("{name}, seed {seed}: MSE {mse:.4} after epoch {}", best.epoch + 1);
+                let after = best.epoch.map_or(0, |epoch| epoch + 1);
+                remark!("{name}, seed {seed}: MSE {mse:.4} after {after} epochs");
             }
             add(name, mse);
         }
@@ -239,7 +266,15 @@ pub fn evaluate(
     Ok(ExitCode::SUCCESS)
 }
 
-/// The model as it was asked for, and less either of its branches.
+/// The error of what the tower builds on, by itself.
+fn ground_error(kind: GroundKind, ratings: &Ratings, parts: &Parts, seed: u64) -> f64 {
+    let ground = Ground::fit(kind, (ratings.users, ratings.items), &parts.known, seed);
+    let tell = |rated: &Rated| ground.as_ref().map_or(0.0, |g| g.tell(rated.user, rated.item));
+    let told: Vec<f32> = parts.test.iter().map(|rated| tell(rated).tanh()).collect();
+    mean_squared_error(&parts.test, &told)
+}
+
+/// The model as it was asked for, less either of its branches, and on no ground, as published.
 fn variants(
     settings: &RatingSettings,
     reviewed: bool,
@@ -250,7 +285,9 @@ fn variants(
         .then(|| ("rating-without-pictures", RatingSettings { pictures: false, ..usual() }));
     let deaf = (settings.reviews && reviewed)
         .then(|| ("rating-without-reviews", RatingSettings { reviews: false, ..usual() }));
-    blind.into_iter().chain(deaf).chain([("rating", usual())])
+    let published = (settings.ground != GroundKind::None)
+        .then(|| ("rating-as-published", RatingSettings { ground: GroundKind::None, ..usual() }));
+    blind.into_iter().chain(deaf).chain(published).chain([("rating", usual())])
 }
 
 fn print(rows: &[(String, Vec<f64>)], collection: &Collection, common: &Common) -> io::Result<()> {

@@ -102,7 +102,8 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
         let Args { epochs, patience, seed, .. } = *args;
         let training = RatingTraining { epochs, patience, seed };
         let plot = args.plot.as_deref();
-        return taste_rating::train(&collection, &interactions, settings, training, plot, common);
+        let run = taste_rating::Run { training, from_start: args.from_start, plot };
+        return taste_rating::train(&collection, &interactions, settings, run, common);
     }
     if args.model == "blend" {
         return blended(args, &set, common);

@@ -9,6 +9,7 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -35,9 +36,16 @@ struct Run {
     history: String,
 }
 
+/// What stands in the file: whose run it is, and how far it has come.
 #[derive(Serialize, Deserialize)]
-struct About {
+struct About<C> {
     run: Run,
+    #[serde(flatten)]
+    course: C,
+}
+
+#[derive(Serialize, Deserialize)]
+struct CourseAbout {
     epochs: Vec<EpochReport>,
     best: Option<BestAbout>,
 }
@@ -53,7 +61,7 @@ struct BestAbout {
 const VERSION: u32 = 1;
 
 /// What the names of a model's arrays, and of its best's insight, begin with.
-const STATE: &str = "state.";
+pub(super) const STATE: &str = "state.";
 const INSIGHT: &str = "insight.";
 
 /// The file of a run.
@@ -77,15 +85,20 @@ impl Paused {
             }
             hasher.update(u64::MAX.to_le_bytes());
         }
-        let run = Run {
-            version: VERSION,
-            model: recipe.name().to_owned(),
-            settings: recipe.settings(),
-            seed,
-            history: hex::encode(hasher.finalize()),
-        };
-        let name = format!("{}.run.safetensors", recipe.name());
-        let path = collection.models_folder().join(name);
+        let history = hex::encode(hasher.finalize());
+        Paused::of(collection, recipe.name(), recipe.settings(), seed, history)
+    }
+
+    /// The file of the run of a model that has these settings and learns from what has this digest.
+    pub(super) fn of(
+        collection: &Collection,
+        model: &str,
+        settings: Map<String, Value>,
+        seed: u64,
+        history: String,
+    ) -> Self {
+        let run = Run { version: VERSION, model: model.to_owned(), settings, seed, history };
+        let path = collection.models_folder().join(format!("{model}.run.safetensors"));
         Paused { path, run, since: Instant::now(), every: Duration::from_secs(10) }
     }
 
@@ -102,17 +115,38 @@ impl Paused {
         recipe: &Recipe,
         material: &Material<'_>,
     ) -> Result<Course, Error> {
-        let Some(file) = Checkpoint::open(&self.path)? else { return Ok(Course::default()) };
-        let About { run, epochs, best } = file.about()?;
-        if run != self.run {
+        let Some((file, CourseAbout { epochs, best })) = self.left()? else {
             return Ok(Course::default());
-        }
+        };
         let best = match best {
             None => None,
             Some(about) => Some(self.best(&file, about, recipe, material)?),
         };
         model.restore(&file.arrays(STATE)?)?;
         Ok(Course { epochs, best })
+    }
+
+    /// The file where this very run was left, and how far it had come.
+    pub(super) fn left<C: DeserializeOwned>(&self) -> Result<Option<(Checkpoint, C)>, Error> {
+        let Some(file) = Checkpoint::open(&self.path)? else { return Ok(None) };
+        let About { run, course } = file.about()?;
+        Ok((run == self.run).then_some((file, course)))
+    }
+
+    /// Whether it is time to write again.
+    pub(super) fn due(&self) -> bool {
+        self.since.elapsed() >= self.every
+    }
+
+    /// Writes down how far the run has come.
+    pub(super) fn keep(
+        &mut self,
+        course: impl Serialize,
+        columns: &[(String, Column<'_>)],
+    ) -> Result<(), Error> {
+        write(&self.path, &About { run: self.run.clone(), course }, columns)?;
+        self.since = Instant::now();
+        Ok(())
     }
 
     fn best(
@@ -134,7 +168,7 @@ impl Paused {
 
     /// Writes the run down, unless it was written just now.
     pub fn write(&mut self, model: &dyn Model, course: &Course) -> Result<(), Error> {
-        if self.since.elapsed() < self.every {
+        if !self.due() {
             return Ok(());
         }
         let state = model.state()?;
@@ -157,10 +191,7 @@ impl Paused {
             }
         });
         columns.extend(kept.iter().map(|(name, array)| (name.clone(), Column::Floats(array))));
-        let about = About { run: self.run.clone(), epochs: course.epochs.clone(), best };
-        write(&self.path, &about, &columns)?;
-        self.since = Instant::now();
-        Ok(())
+        self.keep(CourseAbout { epochs: course.epochs.clone(), best }, &columns)
     }
 
     /// The run is over.

@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::ground::Ground;
 use super::learn::{PART, Rating};
 use super::looks::Looks;
 use super::network::{Judged, Sight};
@@ -12,21 +13,28 @@ use crate::taste::error::failed;
 /// look at pictures.
 pub type Verdicts = (Vec<f32>, [Vec<f32>; 2]);
 
-fn verdicts(judged: &Judged) -> candle_core::Result<Verdicts> {
+fn verdicts(judged: &Judged, ground: &[f32]) -> candle_core::Result<Verdicts> {
     let flat = |n: usize| match &judged.attention {
         Some(attention) => attention[n].flatten_all()?.to_vec1(),
         None => Ok(Vec::new()),
     };
-    Ok((judged.ratings.to_vec1()?, [flat(0)?, flat(1)?]))
+    Ok((judged.ratings(ground)?.to_vec1()?, [flat(0)?, flat(1)?]))
 }
 
 impl Rating {
+    /// What the tower builds on, pair by pair; nothing where it builds on nothing.
+    fn grounds(&self, pairs: &[(u32, u32)]) -> Vec<f32> {
+        let tell = |ground: &Ground| pairs.iter().map(|&(u, i)| ground.tell(u, i)).collect();
+        self.ground().map(tell).unwrap_or_default()
+    }
+
     /// What users will think of items.
     pub fn judge(&self, pairs: &[(u32, u32)]) -> Result<Verdicts, Error> {
         let part = |part: &[(u32, u32)]| {
             let rows = self.rows(part.iter().copied())?;
             let judge = |sight: Sight<'_>| self.network().judge(&rows, sight, false);
-            verdicts(&self.seeing(part.iter().map(|pair| pair.1), false, judge)?)
+            let judged = self.seeing(part.iter().map(|pair| pair.1), false, judge)?;
+            verdicts(&judged, &self.grounds(part))
         };
         let parts = pairs.par_chunks(PART).map(part);
         let parts: Vec<_> = parts.collect::<candle_core::Result<_>>().map_err(failed)?;
@@ -45,9 +53,10 @@ impl Rating {
         looks: &Looks,
     ) -> Result<Verdicts, Error> {
         let kept: Vec<&[u8]> = pairs.iter().map(|pair| looks.of(pair.1)).collect();
-        let judged = self
-            .rows(pairs.iter().copied())
-            .and_then(|rows| verdicts(&self.network().judge(&rows, Sight::Kept(&kept), false)?));
+        let judged = self.rows(pairs.iter().copied()).and_then(|rows| {
+            let judged = self.network().judge(&rows, Sight::Kept(&kept), false)?;
+            verdicts(&judged, &self.grounds(pairs))
+        });
         judged.map_err(failed)
     }
 

@@ -39,7 +39,9 @@ struct About {
     looks: Option<String>,
 }
 
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
+/// Before there was a ground: such a file is a model without any.
+const GROUNDLESS: u32 = 2;
 const NAME: &str = "rating";
 
 /// What every version's description has.
@@ -70,6 +72,8 @@ pub struct Told {
     pub stars: f32,
     /// What biases alone would say.
     pub by_biases: f32,
+    /// What the tower built on; `None` where biases had to do, or it built on nothing.
+    pub ground: Option<f32>,
     /// Whether the user has rated anything.
     pub user_known: bool,
     /// Whether the item was there at the training.
@@ -128,7 +132,7 @@ impl KeptRating {
             path: collection.path().to_owned(),
         };
         let file = Checkpoint::open(&file(collection))?.ok_or_else(missing)?;
-        if file.about::<Version>()?.version != VERSION {
+        if !(GROUNDLESS..=VERSION).contains(&file.about::<Version>()?.version) {
             return Err(file.damaged("another version of this program wrote it"));
         }
         let about: About = file.about()?;
@@ -175,6 +179,12 @@ impl KeptRating {
         }
     }
 
+    /// What the tower builds on, in stars.
+    fn ground(&self, user: u32, item: u32) -> Option<f32> {
+        let ground = self.rating.ground()?.tell(user, item);
+        Some(self.stars.of_value(ground.tanh()))
+    }
+
     /// What a user will think of an item, by the collection's number. Where either is new, biases answer.
     pub fn tell(&self, user: &str, item: u32) -> Result<Told, Error> {
         let (user, item) = (self.user(user), self.item(item));
@@ -182,6 +192,7 @@ impl KeptRating {
         let mut told = Told {
             stars: by_biases,
             by_biases,
+            ground: None,
             user_known: user.is_some(),
             item_known: item.is_some(),
             attention: None,
@@ -189,6 +200,7 @@ impl KeptRating {
         if let (Some(user), Some(item)) = (user, item) {
             let (values, attention) = self.judge(&[(user, item)])?;
             told.stars = values.first().map_or(by_biases, |&value| self.stars.of_value(value));
+            told.ground = self.ground(user, item);
             told.attention = self.looks.is_some().then_some(attention);
         }
         Ok(told)
@@ -233,12 +245,23 @@ impl Reranker for KeptRating {
         let known: Vec<Option<u32>> = items.iter().map(|&id| self.item(id)).collect();
         let pairs: Vec<(u32, u32)> = known.iter().flatten().map(|&item| (user, item)).collect();
         let mut told = self.judge(&pairs)?.0.into_iter();
-        let mut values = Vec::with_capacity(2 * items.len());
+        // As many values a hit as there are terms.
+        let grounded = self.rating.ground().is_some();
+        let mut values = Vec::with_capacity(3 * items.len());
         for item in known {
             let biased = self.stars.of_value(self.biases.tell(Some(user), item));
             let own = item.and(told.next()).map_or(biased, |value| self.stars.of_value(value));
-            values.extend([biased, own - biased]);
+            values.push(biased);
+            let mut before = biased;
+            if grounded {
+                before = item.and_then(|item| self.ground(user, item)).unwrap_or(biased);
+                values.push(before - biased);
+            }
+            values.push(own - before);
         }
-        Ok(Some(Scores { terms: vec!["biases".to_owned(), "looks".to_owned()], values }))
+        let company = grounded.then_some("company");
+        let terms = ["biases"].into_iter().chain(company).chain(["looks"]);
+        let terms = terms.map(str::to_owned).collect();
+        Ok(Some(Scores { terms, values }))
     }
 }

@@ -18,9 +18,10 @@ use candle_core::backprop::GradStore;
 use candle_core::{Device, Tensor, Var};
 use rayon::prelude::*;
 
+use super::ground::Ground;
 use super::network::{RatingNetwork, Sight, Sizes};
 use super::ratings::Rated;
-use super::settings::{Losses, RatingSettings};
+use super::settings::{GroundKind, Losses, RatingSettings};
 use super::structure::structure;
 use crate::taste::Error;
 use crate::taste::adam::{Adam as LazyAdam, Table};
@@ -44,6 +45,7 @@ pub struct Rating {
     /// Of the reviews, by number.
     reviews: Option<Arc<Features>>,
     network: RatingNetwork,
+    ground: Option<Ground>,
     /// Of phase I and of phase II.
     adams: [Adam; 2],
     lazy: LazyAdam,
@@ -111,6 +113,7 @@ impl Rating {
             users: drawn("rating users", users),
             items: drawn("rating items", gallery.len()),
             network,
+            ground: None,
             gallery,
             reviews,
             settings,
@@ -120,6 +123,20 @@ impl Rating {
     /// The networks, as far as they have learned.
     pub fn network(&self) -> &RatingNetwork {
         &self.network
+    }
+
+    /// The same on a ground, to which the tower has nothing to add yet.
+    pub fn on(mut self, ground: Option<Ground>) -> Result<Self, Error> {
+        if ground.is_some() {
+            self.network.hush().map_err(failed)?;
+        }
+        self.ground = ground;
+        Ok(self)
+    }
+
+    /// What the tower builds on.
+    pub fn ground(&self) -> Option<&Ground> {
+        self.ground.as_ref()
     }
 
     /// How many items there are.
@@ -270,7 +287,11 @@ impl Rating {
         })?;
         let truth: Vec<f32> = part.iter().map(|rated| rated.value).collect();
         let truth = Tensor::from_vec(truth, part.len(), &Device::Cpu)?;
-        let error = (&judged.ratings - truth)?.sqr()?.sum_all()?;
+        let ground: Vec<f32> = match &self.ground {
+            Some(ground) => part.iter().map(|r| ground.tell_apart(r.user, r.item)).collect(),
+            None => Vec::new(),
+        };
+        let error = (judged.ratings(&ground)? - truth)?.sqr()?.sum_all()?;
         let rating = f64::from(error.to_scalar::<f32>()?);
         let mut loss = (error / batch as f64)?;
         let mut review = 0.0;
@@ -330,6 +351,9 @@ impl Rating {
     pub(super) fn bare_state(&self) -> Result<State, Error> {
         let mut state = self.network.parameters().state().map_err(failed)?;
         state.retain(|name, _| !name.starts_with("review."));
+        if let Some(ground) = &self.ground {
+            ground.save(&mut state);
+        }
         for (name, table) in [("users", &self.users), ("items", &self.items)] {
             state.insert(name.to_owned(), Array::rows(table.rows(), table.values().to_vec()));
         }
@@ -343,6 +367,9 @@ impl Rating {
             let mut values = vec![0.0; table.values().len()];
             restore(state, name, &mut values)?;
             *table = Table::new(self.settings.embedding, values, table.rows());
+        }
+        if self.settings.ground != GroundKind::None {
+            self.ground = Some(Ground::load(state, (self.users.rows(), self.items.rows()))?);
         }
         Ok(())
     }

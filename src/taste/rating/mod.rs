@@ -5,16 +5,20 @@
 //!
 //! `network` has the equations, `learn` the two phases of training; `structure` judges reconstructed pictures, `look` is
 //! how the tower looks at a picture and `looks` what is kept of it, `judge` what a model tells, `baselines` what is told
-//! without looking.
+//! without looking; `ground` is what the tower builds on, by the `company` that items keep;
+//! `paused` is a run that was stopped.
 
 mod baselines;
+mod company;
 mod drawn;
+mod ground;
 mod judge;
 mod kept;
 mod learn;
 mod look;
 mod looks;
 mod network;
+mod paused;
 mod ratings;
 mod reviews;
 mod settings;
@@ -25,6 +29,7 @@ mod train;
 
 pub use baselines::{Biases, Factorisation};
 pub use drawn::{course, overlaid, side_by_side};
+pub use ground::Ground;
 pub use judge::Verdicts;
 pub use kept::{KeptRating, Told, reranker};
 pub use learn::{Rating, SIDE};
@@ -32,6 +37,6 @@ pub use look::look;
 pub use network::{Judged, RatingNetwork, Sight, Sizes};
 pub use ratings::{Parts, Rated, Ratings, Stars, mean_squared_error};
 pub use reviews::embed;
-pub use settings::{Losses, RatingSettings};
+pub use settings::{GroundKind, Losses, RatingSettings};
 pub use structure::structure;
-pub use train::{RatingEpoch, RatingTraining, TrainedRating, baselines};
+pub use train::{BestRating, RatingCourse, RatingEpoch, RatingTraining, TrainedRating, baselines};

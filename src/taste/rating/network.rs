@@ -4,7 +4,7 @@
 //! encoder   x1 = 32@4x4/3   x2 = 16@3x3/1      no padding, ReLU; of 40 x 40 pixels 13 x 13, then 11 x 11
 //! decoder   32@3x3/1        3@4x4/3            transposed; sigmoid at the end
 //! tower     h1 = 0 ∨ (W1 [u; i] + b1)          h2 = 0 ∨ (W2 [h1; look(h1, x1)] + b2)
-//!           r = tanh(w . h3 + b)               h3 = [h2; look(h2, x2)]
+//!           r = tanh(w . h3 + b + ground)      h3 = [h2; look(h2, x2)]
 //! review    W3 h3 + b3                         in training only
 //! look      Σ_p a_p x_p,  a = softmax_p(w . tanh(W q + b + U x_p))
 //! ```
@@ -60,12 +60,22 @@ pub struct RatingNetwork {
 
 /// What the tower made of some pairs of user and item.
 pub struct Judged {
-    /// From -1 to 1.
-    pub ratings: Tensor,
+    /// What the tower adds to the ground.
+    pub added: Tensor,
     /// What ratings and reviews are told from.
     pub last: Tensor,
     /// What each pixel of both maps counted for, if it looked.
     pub attention: Option<[Tensor; 2]>,
+}
+
+impl Judged {
+    /// From -1 to 1, on the ground of each pair; on none where there are no values.
+    pub fn ratings(&self, ground: &[f32]) -> Result<Tensor> {
+        match ground {
+            [] => self.added.tanh(),
+            ground => (&self.added + Tensor::new(ground, self.added.device())?)?.tanh(),
+        }
+    }
 }
 
 /// Where the tower looks.
@@ -203,7 +213,13 @@ impl RatingNetwork {
         let (last, far) = self.look(1, second, sight, learns)?;
         let rating = self.parameters.apply(&last, "rating", Activation::None, learns)?;
         let attention = near.zip(far).map(|(near, far)| [near, far]);
-        Ok(Judged { ratings: rating.flatten_all()?.tanh()?, last, attention })
+        Ok(Judged { added: rating.flatten_all()?, last, attention })
+    }
+
+    /// Makes the tower begin with nothing to add.
+    pub fn hush(&self) -> Result<()> {
+        let rating = self.parameters.iter().find(|(name, _)| name == "rating.weight");
+        rating.map_or(Ok(()), |(_, weight)| weight.set(&weight.zeros_like()?))
     }
 
     /// The vectors that the reviews of some pairs would have.

@@ -2,9 +2,36 @@
 
 use serde::{Deserialize, Serialize};
 
+/// What the tower builds on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GroundKind {
+    /// Nothing: the network as published.
+    #[default]
+    None,
+    /// Biases of users and items.
+    Biases,
+    /// Biases, what is rated by the same users, and each user's own taste in that.
+    Company,
+}
+
+impl GroundKind {
+    /// What is told by it alone, in a table of errors.
+    pub fn name(self) -> &'static str {
+        match self {
+            GroundKind::None => "nothing",
+            GroundKind::Biases => "ground-biases",
+            GroundKind::Company => "ground-company",
+        }
+    }
+}
+
 /// What can be chosen.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RatingSettings {
+    /// What the tower builds on. Models that were kept before there was any ground have none.
+    #[serde(default)]
+    pub ground: GroundKind,
     /// Values of a user, and of an item.
     pub embedding: usize,
     /// Whether pictures are looked at.
@@ -36,6 +63,7 @@ pub struct RatingSettings {
 impl Default for RatingSettings {
     fn default() -> Self {
         RatingSettings {
+            ground: GroundKind::Company,
             embedding: 16,
             pictures: true,
             reviews: true,

@@ -191,13 +191,16 @@ fn both_phases_their_losses_gradients_and_steps_are_pytorchs() {
         network.judge(&pairs, Sight::Maps { maps: &maps, places: &[0, 1, 2] }, true).unwrap();
     let review = network.review(&judged.last, true).unwrap();
     let [near, far] = judged.attention.as_ref().unwrap();
-    for (name, ours) in
-        [("ratings", &judged.ratings), ("near", near), ("far", far), ("review", &review)]
-    {
+    for (name, ours) in [
+        ("ratings", &judged.ratings(&[]).unwrap()),
+        ("near", near),
+        ("far", far),
+        ("review", &review),
+    ] {
         assert_close(name, ours, &case["results"][name]);
     }
     let truth = Tensor::new(&[-1f32, 0.5, 1.0], &Device::Cpu).unwrap();
-    let error = (judged.ratings - truth).unwrap().sqr().unwrap().mean_all().unwrap();
+    let error = (judged.ratings(&[]).unwrap() - truth).unwrap().sqr().unwrap().mean_all().unwrap();
     let vectors = parameter("rating.vectors", &[3, 20]);
     let apart = (review - vectors).unwrap().sqr().unwrap().mean_all().unwrap();
     let loss = (error + (apart * 0.5).unwrap()).unwrap();
@@ -240,6 +243,19 @@ fn what_only_the_pictures_tell_is_learned_and_biases_cannot() {
     let theirs: Vec<f32> = pairs.iter().map(|&(u, i)| biases.tell(Some(u), Some(i))).collect();
     let theirs = mean_squared_error(&held, &theirs);
     assert!(ours < 0.1 && theirs > 0.5, "{ours} {theirs}");
+}
+
+/// Before it has learned anything, a model on a ground tells what the ground does, to the last bit.
+#[test]
+fn a_model_begins_on_its_ground() {
+    let (gallery, ratings) = shades();
+    let training = RatingTraining { epochs: 0, patience: 1, seed: 1 };
+    let settings = RatingSettings::default();
+    let model = training.start(30, &ratings.all, gallery, None, settings).unwrap();
+    let ground = model.ground().unwrap();
+    let pairs: Vec<(u32, u32)> = (0..30).map(|n| (n, n * 5 % 12)).collect();
+    let told: Vec<f32> = pairs.iter().map(|&(u, i)| ground.tell(u, i).tanh()).collect();
+    assert_eq!(model.judge(&pairs).unwrap().0, told);
 }
 
 /// Users and items of four tastes each, a few noisy ratings, and reviews that tell both tastes: with them the held-out

@@ -9,12 +9,14 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use super::baselines::{Biases, Factorisation};
+use super::ground::Ground;
 use super::learn::Rating;
 use super::ratings::{Parts, Rated, Ratings, mean_squared_error};
 use super::settings::{Losses, RatingSettings};
 use crate::taste::Error;
 use crate::taste::features::Features;
 use crate::taste::gallery::Gallery;
+use crate::taste::model::State;
 
 /// What an epoch came to.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -41,6 +43,41 @@ pub struct RatingTraining {
     pub seed: u64,
 }
 
+/// The best that a run has been.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct BestRating {
+    /// After which epoch; `None` where nothing that was learned was better than where it started.
+    pub epoch: Option<u32>,
+    /// On what was held out.
+    #[serde(with = "bits")]
+    pub mse: f64,
+}
+
+/// To the last bit, which decides what is better: JSON's numbers may lose it.
+mod bits {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(value: &f64, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_u64(value.to_bits())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+        u64::deserialize(from).map(f64::from_bits)
+    }
+}
+
+/// A run, as far as it has come.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct RatingCourse {
+    /// In order.
+    pub epochs: Vec<RatingEpoch>,
+    /// The best so far.
+    pub best: Option<BestRating>,
+    /// What the model was then.
+    #[serde(skip)]
+    pub(super) state: State,
+}
+
 /// A model at its best.
 pub struct TrainedRating {
     /// In the state after its best epoch.
@@ -48,7 +85,7 @@ pub struct TrainedRating {
     /// In order.
     pub epochs: Vec<RatingEpoch>,
     /// The least error on what was held out, and after which epoch.
-    pub best: Option<RatingEpoch>,
+    pub best: Option<BestRating>,
 }
 
 impl RatingTraining {
@@ -62,14 +99,47 @@ impl RatingTraining {
         settings: RatingSettings,
         tell: &mut dyn FnMut(&RatingEpoch),
     ) -> Result<TrainedRating, Error> {
+        let model = self.start(users, known, gallery, reviews, settings)?;
+        self.go_on(model, (known, held), RatingCourse::default(), &mut |_, course| {
+            course.epochs.last().into_iter().for_each(&mut *tell);
+            Ok(())
+        })
+    }
+
+    /// A model on its ground, before it has learned anything.
+    pub fn start(
+        &self,
+        users: usize,
+        known: &[Rated],
+        gallery: Arc<Gallery>,
+        reviews: Option<Arc<Features>>,
+        settings: RatingSettings,
+    ) -> Result<Rating, Error> {
         let settings = RatingSettings { seed: self.seed, ..settings };
-        let mut model = Rating::new(users, gallery, reviews, settings)?;
+        let ground = Ground::fit(settings.ground, (users, gallery.len()), known, self.seed);
+        Rating::new(users, gallery, reviews, settings)?.on(ground)
+    }
+
+    /// Trains from where `course` left off, `model` being in the state that it had then. `each` hears of every
+    /// epoch, and may end the run with an error.
+    pub fn go_on(
+        &self,
+        mut model: Rating,
+        (known, held): (&[Rated], &[Rated]),
+        mut course: RatingCourse,
+        each: &mut dyn FnMut(&Rating, &RatingCourse) -> Result<(), Error>,
+    ) -> Result<TrainedRating, Error> {
         let pairs: Vec<(u32, u32)> = held.iter().map(|rated| (rated.user, rated.item)).collect();
-        let (mut epochs, mut best): (Vec<RatingEpoch>, Option<RatingEpoch>) = (Vec::new(), None);
-        let mut kept = None;
-        for epoch in 0..self.epochs {
-            let since = best.map_or(epoch, |best| epoch - best.epoch - 1);
-            if best.is_some() && since >= self.patience.max(1) {
+        let look = |model: &Rating| -> Result<f64, Error> {
+            Ok(mean_squared_error(held, &model.judge(&pairs)?.0))
+        };
+        if course.best.is_none() && !held.is_empty() {
+            course.best = Some(BestRating { epoch: None, mse: look(&model)? });
+            course.state = model.state()?;
+        }
+        for epoch in course.epochs.len() as u32..self.epochs {
+            let since = course.best.map_or(epoch, |best| best.epoch.map_or(0, |best| best + 1));
+            if epoch - since >= self.patience.max(1) {
                 break;
             }
             let start = Instant::now();
@@ -78,20 +148,19 @@ impl RatingTraining {
             if !(losses.rating + losses.pixels).is_finite() {
                 return Err(Error::Diverged { epoch });
             }
-            let mse = mean_squared_error(held, &model.judge(&pairs)?.0);
-            let now = RatingEpoch { epoch, losses, mse, seconds };
-            epochs.push(now);
+            let mse = look(&model)?;
+            course.epochs.push(RatingEpoch { epoch, losses, mse, seconds });
             // Where nothing is held out, every epoch is better than the one before.
-            if held.is_empty() || best.is_none_or(|best| mse < best.mse) {
-                best = Some(now);
-                kept = Some(model.state()?);
+            if held.is_empty() || course.best.is_none_or(|best| mse < best.mse) {
+                course.best = Some(BestRating { epoch: Some(epoch), mse });
+                course.state = model.state()?;
             }
-            tell(&now);
+            each(&model, &course)?;
         }
-        if let Some(kept) = kept {
-            model.restore(&kept)?;
+        if course.best.is_some() {
+            model.restore(&course.state)?;
         }
-        Ok(TrainedRating { model, epochs, best })
+        Ok(TrainedRating { model, epochs: course.epochs, best: course.best })
     }
 }
 

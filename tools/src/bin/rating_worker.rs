@@ -4,8 +4,9 @@
 //! `draw-shop --interactions-only` writes them), with pictures and reviews' vectors of REVIEW values made up here (0:
 //! none), and prints what each epoch took and the most memory that was held.
 //!
-//! `rating_worker branches EPOCHS SEEDS` trains the model with and without its branches on the two planted tasks, and
-//! prints a line of JSON a task and model: the mean squared errors on the test, seed by seed.
+//! `rating_worker branches EPOCHS FIRST LAST GROUND` trains the model on a ground (`none`: as published) with and without
+//! its branches on the two planted tasks, and prints a line of JSON a task and model: the mean squared errors on the test,
+//! for each seed from the first to the last.
 //!
 //! `rating_worker step THREADS BATCH` takes so many steps for each line `pictures COUNT` or `ratings COUNT` (see
 //! `tools/benches/rating_step_peer.py`).
@@ -13,6 +14,7 @@
 use std::collections::HashMap;
 use std::error::Error;
 use std::io::{Write, stdin, stdout};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -27,7 +29,9 @@ fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["scale", file, review, epochs] => scale(file, review.parse()?, epochs.parse()?),
-        ["branches", epochs, seeds] => branches(epochs.parse()?, seeds.parse()?),
+        ["branches", epochs, first, last, ground] => {
+            branches(epochs.parse()?, first.parse()?..=last.parse()?, ground)
+        }
         ["step", threads, batch] => step(threads.parse()?, batch.parse()?),
         _ => Err("see the top of the source".into()),
     }
@@ -71,7 +75,11 @@ fn scale(file: &str, review: usize, epochs: u32) -> Outcome<()> {
         Arc::new(Features::new(values, review))
     });
     let settings = RatingSettings::default();
-    let mut model = Rating::new(users, gallery(items, items), reviews, settings)?;
+    let training = RatingTraining { epochs, patience: epochs, seed: settings.seed };
+    let (cpu, wall) = (processor_seconds()?, Instant::now());
+    let mut model = training.start(users, &rated, gallery(items, items), reviews, settings)?;
+    let took = (processor_seconds()? - cpu, wall.elapsed().as_secs_f64());
+    println!("{}", json!({"start_cpu_s": took.0, "start_wall_s": took.1}));
     for epoch in 0..epochs {
         let phase = |cpu: f64, wall: Instant| -> Outcome<_> {
             Ok(json!({
@@ -94,11 +102,12 @@ fn scale(file: &str, review: usize, epochs: u32) -> Outcome<()> {
     Ok(())
 }
 
-fn branches(epochs: u32, seeds: u64) -> Outcome<()> {
+fn branches(epochs: u32, seeds: RangeInclusive<u64>, ground: &str) -> Outcome<()> {
+    let usual = RatingSettings::changed(&[("ground".to_owned(), ground.to_owned())])?;
     for (task, telling) in [("pictures", Telling::Pictures), ("reviews", Telling::Reviews)] {
         for (pictures, told) in [(false, false), (true, false), (false, true), (true, true)] {
             let mut errors = Vec::new();
-            for seed in 1..=seeds {
+            for seed in seeds.clone() {
                 let planted = PlantedStars::draw(telling, seed);
                 let parts = planted.ratings.parts(0.15, seed);
                 let settings = RatingSettings {
@@ -107,7 +116,7 @@ fn branches(epochs: u32, seeds: u64) -> Outcome<()> {
                     batch: 64,
                     rate: 3e-3,
                     rate_tables: 1e-2,
-                    ..RatingSettings::default()
+                    ..usual.clone()
                 };
                 let training = RatingTraining { epochs, patience: epochs, seed };
                 let learned = (parts.known.as_slice(), parts.validation.as_slice());
@@ -118,7 +127,7 @@ fn branches(epochs: u32, seeds: u64) -> Outcome<()> {
                 errors.push(trained.error(&parts.test)?);
             }
             let line = json!({
-                "told_by": task, "with_pictures": pictures, "with_reviews": told, "mse": errors,
+                "told_by": task, "ground": ground, "with_pictures": pictures, "with_reviews": told, "mse": errors,
             });
             println!("{line}");
         }
