@@ -12,7 +12,7 @@
 use super::ratings::Rated;
 use crate::taste::chance::Chance;
 
-/// Values of an item's row. On the drawn shop 4, 8 and 16 are alike within .001 of the error.
+/// Values of an item's row. On the drawn shop 6, 8 and 16 are alike within .001 of the error.
 pub(super) const WIDTH: usize = 8;
 
 const TURNS: usize = 20;

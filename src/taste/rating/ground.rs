@@ -3,7 +3,7 @@
 //! ```text
 //! r    = tanh(g_ui + tower)            g_ui = m + a_u + b_i + p_u . f_i
 //! p_u  = w c_u + t_u                   c_u  = n / (n + 4) (mean of the f_j that u rated - mean of all)
-//! b    = argmin Σ (r - tanh(m + a_u + b_i))² + 3 |a|² + 3 |b|²
+//! b    = argmin Σ (r - tanh(m + a_u + b_i))² + A |a|² + B |b|²
 //! a, t = argmin Σ (r - tanh g)² + A a_u² + T |t_u|²          user by user
 //! ```
 //!
@@ -11,9 +11,10 @@
 //! rated well; the stars that were given to its like say it by `t`. All is fitted before the tower learns, which
 //! then begins with nothing to add.
 //!
-//! What a known rating itself told its user is left out of that rating's own ground, in closed form (`h / (1 - h)` times
-//! what is left over, `h` being its leverage): else the tower would learn from ratings of which most is already explained,
-//! and judge others of which less is. The same errors choose `A` and `T`, and no other ratings are needed.
+//! What a known rating itself told is left out of that rating's own ground, in closed form (`h / (1 - h)` times what is
+//! left over, `h` being its leverage on its user and its item): else the tower would learn from ratings of which most
+//! is already explained, and judge others of which less is. The same errors choose `A`, `B` and `T`, and no other ratings
+//! are needed: where stars follow neither items nor company, the ground is soon the mean.
 
 use super::company::{WIDTH, company};
 use super::ratings::Rated;
@@ -21,14 +22,14 @@ use super::settings::GroundKind;
 use crate::taste::Error;
 use crate::taste::model::{Array, State, restore};
 
-/// What is added to the squares of users' and items' biases.
-const DAMPING: f64 = 3.0;
+/// What `A` and `B` are chosen from while biases settle.
+const DAMPING: [f64; 4] = [3.0, 10.0, 30.0, 100.0];
 /// So many ratings of the mean are added to what a user rated.
 const STRANGENESS: f64 = 4.0;
 /// Turns in which users' and items' biases settle.
-const TURNS: usize = 15;
+const TURNS: usize = 8;
 /// What `A` and `T` are chosen from; the last leaves the stars given to an item's like out.
-const OWN: [f64; 3] = [2.0, 4.0, 8.0];
+const OWN: [f64; 4] = [2.0, 4.0, 8.0, 32.0];
 const TASTE: [f64; 4] = [4.0, 8.0, 32.0, 1e6];
 /// Chosen by so many users at most.
 const CHOOSING: usize = 20_000;
@@ -127,6 +128,8 @@ struct Fit {
     mean: f64,
     of_users: Vec<f64>,
     of_items: Vec<f64>,
+    /// By item, what the square of a rating's slope is multiplied by to be its leverage on the item's bias.
+    held: Vec<f64>,
     /// `f`.
     rows: Vec<f64>,
     /// The mean of all known ratings' rows.
@@ -135,6 +138,12 @@ struct Fit {
     sums: Vec<[f64; WIDTH]>,
     /// `w`.
     weight: f64,
+}
+
+/// Users, or items: their biases, and what the square of a rating's slope is multiplied by to be its leverage on each.
+struct Side {
+    biases: Vec<f64>,
+    held: Vec<f64>,
 }
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {
@@ -167,6 +176,7 @@ impl Fit {
             mean: mean.clamp(-0.99, 0.99).atanh(),
             of_users: vec![0.0; users],
             of_items: vec![0.0; items],
+            held: vec![0.0; items],
             rows,
             middle,
             sums,
@@ -233,22 +243,54 @@ impl Fit {
         best.map_or([OWN[0], TASTE[0]], |(_, damping)| damping)
     }
 
-    /// Users' and items' biases, in turns.
+    /// Users' and items' biases, by the damping with which ratings are told best by the others.
     fn settle(&mut self) {
-        let turn = |fit: &Self, of: &[f64], place: &dyn Fn(&Rated) -> u32| -> Vec<f64> {
-            let mut sums = vec![(0.0, DAMPING); of.len()];
-            for rated in &fit.known {
-                let (left, slope) = off(rated, fit.biases(rated));
-                let sum = &mut sums[place(rated) as usize];
+        let choices = DAMPING.iter().flat_map(|&own| DAMPING.map(|items| [own, items]));
+        let mut least = f64::INFINITY;
+        let mut best = None;
+        for damping in choices {
+            let (biases, error) = self.settled(damping);
+            if error < least {
+                (least, best) = (error, Some(biases));
+            }
+        }
+        if let Some([users, items]) = best {
+            self.of_users = users.biases;
+            (self.of_items, self.held) = (items.biases, items.held);
+        }
+    }
+
+    /// Biases of users and of items in turns, and the error of what is told of ratings by the others.
+    fn settled(&self, damping: [f64; 2]) -> ([Side; 2], f64) {
+        let places = |rated: &Rated| [rated.user as usize, rated.item as usize];
+        let mut sides = [&self.of_users, &self.of_items]
+            .map(|of| Side { biases: vec![0.0; of.len()], held: vec![0.0; of.len()] });
+        let told = |sides: &[Side; 2], rated: &Rated| {
+            let [user, item] = places(rated);
+            off(rated, self.mean + sides[0].biases[user] + sides[1].biases[item])
+        };
+        for turn in [1, 0].repeat(TURNS) {
+            let damping = damping[turn];
+            let mut sums = vec![(0.0, damping); sides[turn].biases.len()];
+            for rated in &self.known {
+                let (left, slope) = told(&sides, rated);
+                let sum = &mut sums[places(rated)[turn]];
                 *sum = (sum.0 + slope * left, sum.1 + slope * slope);
             }
-            let moved = |((up, down), x): ((f64, f64), &f64)| x + (up - DAMPING * x) / down;
-            sums.into_iter().zip(of).map(moved).collect()
-        };
-        for _ in 0..TURNS {
-            self.of_items = turn(self, &self.of_items, &|rated| rated.item);
-            self.of_users = turn(self, &self.of_users, &|rated| rated.user);
+            let Side { biases, held } = &mut sides[turn];
+            for ((x, held), (up, down)) in biases.iter_mut().zip(held).zip(sums) {
+                *x += (up - damping * *x) / down;
+                *held = down.recip();
+            }
         }
+        let squares = self.known.iter().map(|rated| {
+            let (left, slope) = told(&sides, rated);
+            let [user, item] = places(rated);
+            let leverage = slope * slope * (sides[0].held[user] + sides[1].held[item]);
+            (left / (1.0 - leverage.min(LEVERAGE))).powi(2)
+        });
+        let error = squares.sum();
+        (sides, error)
     }
 
     /// What it is worth that an item is like others that its user rated.
@@ -307,7 +349,8 @@ impl Fit {
         let apart = known.iter().map(|(rated, of)| {
             let (all, left, slope) = told(&found, rated, of);
             let across: Row = std::array::from_fn(|n| dot(&inverse[n], &of.1));
-            let leverage = (slope * slope * dot(&of.1, &across)).min(LEVERAGE);
+            let held = dot(&of.1, &across) + self.held[rated.item as usize];
+            let leverage = (slope * slope * held).min(LEVERAGE);
             let told = all - leverage / (1.0 - leverage) * left / slope;
             (told, off(rated, told).0)
         });

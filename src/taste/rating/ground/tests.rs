@@ -87,6 +87,32 @@ fn company_tells_what_biases_cannot() {
     assert!(Ground::fit(GroundKind::None, (USERS, ITEMS), &[], 1).is_none());
 }
 
+/// Half of the users love half of the items, which nobody's ratings tell: six a thing, all of whose differences are chance.
+#[test]
+fn what_is_chance_is_damped_away() {
+    let mut all = Vec::new();
+    for user in 0..100u32 {
+        let mut chance = Chance::new(4, "planted", user.into());
+        for _ in 0..48 {
+            let item = chance.below(800) as u32;
+            let meant = if (item + user).is_multiple_of(2) { 0.5 } else { -0.5 };
+            let value = (meant + chance.normals(1, 0.3)[0]).clamp(-1.0, 1.0);
+            all.push(Rated { user, item, value, review: None });
+        }
+    }
+    let stars = Stars { least: 1.0, most: 5.0 };
+    let ratings = Ratings { users: 100, items: 800, all, stars, reviews: Vec::new() };
+    let (known, held) = ratings.divide(0.2, 1);
+    let error = |tell: &dyn Fn(&Rated) -> f32| {
+        mean_squared_error(&held, &held.iter().map(tell).collect::<Vec<_>>())
+    };
+    let biases = Biases::of(&ratings, &known);
+    let ground = Ground::fit(GroundKind::Company, (100, 800), &known, 1).unwrap();
+    let told = error(&|rated| ground.tell(rated.user, rated.item).tanh());
+    let theirs = error(&|rated| biases.tell(Some(rated.user), Some(rated.item)));
+    assert!(told < 1.02 * theirs.min(error(&|_| biases.mean)), "{told} {theirs}");
+}
+
 #[test]
 fn strangers_and_nobody_at_all_have_a_ground() {
     let rated = |user, value| Rated { user, item: 1, value, review: None };
