@@ -36,7 +36,7 @@ FROZEN = ["bias=true", "rate=0.004", "latent=64", "visual=50", "lambda=0.05", "l
 # Of each model what differs from its usual settings.
 MODELS = {
     # Where what is popular is not what is taken next, biases mislead.
-    "bpr-mf": {"hm-2core": ["bias=false", "rate=0.1", "lambda=0.1"]},
+    "bpr-mf": {"shop": ["spread=0.01"], "hm-2core": ["spread=0.01", "bias=false", "rate=0.1", "lambda=0.1"]},
     "vbpr": {"shop": VISIBLE},
     "dvbpr-efficientnet-lite0": {"shop": FROZEN, "hm-2core": ["visual=100", "lambda_looks=0.1", "start=looks"]},
     "dvbpr-inceptionv3": {"shop": FROZEN},
@@ -63,17 +63,19 @@ RUNS = {
     "aggregation-1": SETS,
     "aggregation-2": SETS,
     "aggregation-gated": SETS,
+    "categories": SETS,
+    "rating": (3, 10, 2),
 }
 QUICK = ["bpr-mf", "vbpr", "dvbpr-efficientnet-lite0"]
 # What `--tune` tries of each model, and how many of the choices.
 TRIES = {
     "shop": {
-        "bpr-mf": (24, ["latent=16,64", "rate=0.05,0.1", "lambda=0.01,0.03,0.1", "lambda_bias=0.01,0.1"]),
+        "bpr-mf": (24, ["latent=16,64", "spread=0.01,0.1", "rate=0.05,0.1", "lambda=0.01,0.03,0.1"]),
         "vbpr": (24, ["rate=0.003,0.005", "latent=16,64", "visual=20,50", "lambda=0.03,0.05,0.1", "lambda_looks=0.3,1", "start=looks,chance", "strength=1"]),
         "dvbpr-efficientnet-lite0": (12, ["latent=16,64", "lambda=0.03,0.05,0.1", "lambda_looks=0.3,1", "start=chance,looks"]),
     },
     "hm-2core": {
-        "bpr-mf": (36, ["latent=16,64", "rate=0.02,0.05,0.1", "lambda=0.01,0.03,0.1", "bias=true,false"]),
+        "bpr-mf": (36, ["latent=16,64", "spread=0.01,0.1", "rate=0.05,0.1", "lambda=0.01,0.03,0.1", "bias=true,false"]),
         "vbpr": (12, ["visual=96,192", "rate=5e-4,1e-3,2e-3", "lambda=0.01,0.03", "strength=2,4,8"]),
         "dvbpr-efficientnet-lite0": (12, ["visual=50,100", "rate=1e-3,3e-3", "lambda=0.001,0.01,0.1", "lambda_looks=0,0.1", "start=chance,looks"]),
     },
@@ -105,20 +107,23 @@ def written(path, lines):
     return lines
 
 
+def limits(name, seeds, epochs):
+    """For how many seeds and how long something is trained."""
+    some, most, patience = RUNS.get(name, (seeds, epochs, 5))
+    return ["--seeds", min(some, seeds), "--epochs", most, "--patience", patience]
+
+
 def judged(binary, place, data, model, seeds, epochs):
     """Lines of figures of a model and of the baselines, as `lookalike evaluate` gives them."""
-    some, most, patience = RUNS.get(model, (seeds, epochs, 5))
-    some = min(some, seeds)
-    options = ["--json", "--seeds", some, "--epochs", most, "--patience", patience, "--at", 20]
-    start = time.perf_counter()
-    done = subprocess.run(command(binary, place, data, model, *options), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    start, runs = time.perf_counter(), limits(model, seeds, epochs)
+    line = command(binary, place, data, model, "--json", "--at", 20, *runs)
+    done = subprocess.run(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     found = [json.loads(line) for line in done.stdout.splitlines()]
     if done.returncode or not any(line["model"] == model for line in found):
         why = [line for line in done.stderr.strip().splitlines() if "left out" in line or done.returncode]
         print(f"{data}: {why[-1] if why else model + ' is left out'}", file=sys.stderr, flush=True)
     else:
-        said = f"{data}: {model}, {some} seeds, at most {most} epochs: {time.perf_counter() - start:.0f} s"
-        print(said, file=sys.stderr, flush=True)
+        print(f"{data}: {model}", *runs, f"took {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
     return found
 
 
@@ -146,15 +151,15 @@ def reranked(binary, worker, place, model, user):
 
 def categories_and_stars(binary, data, place, reviews, seeds, epochs):
     """Lines of how well users' categories are told and, where there are reviews, their stars."""
-    command = [binary, "evaluate", place, "-q", "--json", "--seeds", seeds, "--epochs", epochs]
-    commands = [[*command, "--categories"]]
+    evaluate = lambda place, name: [binary, "evaluate", place, "-q", "--json", *limits(name, seeds, epochs)]
+    commands = [[*evaluate(place, "categories"), "--categories"]]
     if reviews.is_file():
         rated = place.with_suffix(".rated.lookalike")
         if not rated.exists():
             # With an encoder of texts, which reads the reviews.
             run([binary, "index", "-q", reviews.parent / "catalogue.csv", "--images", reviews.parent, rated])
             run([binary, "interactions", "-q", rated, reviews, "--anew"])
-        commands.append([binary, "evaluate", rated, *command[3:], "--model", "rating"])
+        commands.append([*evaluate(rated, "rating"), "--model", "rating"])
     else:
         print(f"{data}: skipped: the rating model, for nobody has rated anything: there is no {reviews}", file=sys.stderr)
     for command in commands:
