@@ -447,29 +447,32 @@ fn a_rating_run_that_was_stopped_goes_on_where_it_was() {
     assert!(paused(3).resume_rating(&mut start()).unwrap().epochs.is_empty());
 }
 
+/// Trains the rating model a little on ratings that are all alike, and keeps it; returns its file.
+fn keep_rating(
+    collection: &Collection,
+    interactions: &Interactions,
+    settings: RatingSettings,
+) -> PathBuf {
+    let rated = |n: u32| Rated { user: n % 20, item: n % 90, value: 0.5, review: None };
+    let known: Vec<Rated> = (0..60).map(rated).collect();
+    let (users, items) = (interactions.users.len(), interactions.items.len());
+    let stars = Stars { least: 1.0, most: 5.0 };
+    let ratings = Ratings { users, items, all: known.clone(), stars, reviews: Vec::new() };
+    let gallery = Arc::new(Gallery::of(collection, &interactions.items, SIDE, None).unwrap());
+    let training = RatingTraining { epochs: 1, patience: 1, seed: 1 };
+    let parts = (known.as_slice(), [].as_slice());
+    let trained = training.run(users, parts, gallery, None, settings.clone(), &mut |_| ()).unwrap();
+    let kept = (&Biases::of(&ratings, &known), stars);
+    KeptRating::write(collection, interactions, &trained, kept, settings).unwrap()
+}
+
 /// Cut short, emptied, of another make, or without what was seen of the pictures: told, and nothing else.
 #[test]
 fn a_damaged_rating_model_is_refused() {
     let shop = Shop::new();
     let collection = shop.open();
     let interactions = Interactions::of(&collection).unwrap();
-    let rated = |n: u32| Rated { user: n % 20, item: n % 90, value: 0.5, review: None };
-    let known: Vec<Rated> = (0..60).map(rated).collect();
-    let ratings = Ratings {
-        users: interactions.users.len(),
-        items: interactions.items.len(),
-        all: known.clone(),
-        stars: Stars { least: 1.0, most: 5.0 },
-        reviews: Vec::new(),
-    };
-    let gallery = Arc::new(Gallery::of(&collection, &interactions.items, SIDE, None).unwrap());
-    let settings = RatingSettings::default();
-    let training = RatingTraining { epochs: 1, patience: 1, seed: 1 };
-    let parts = (known.as_slice(), [].as_slice());
-    let trained =
-        training.run(ratings.users, parts, gallery, None, settings.clone(), &mut |_| ()).unwrap();
-    let kept = (&Biases::of(&ratings, &known), ratings.stars);
-    let path = KeptRating::write(&collection, &interactions, &trained, kept, settings).unwrap();
+    let path = keep_rating(&collection, &interactions, RatingSettings::default());
     KeptRating::open(&collection).unwrap();
     let whole = fs::read(&path).unwrap();
     let older = String::from_utf8_lossy(&whole).find("version").unwrap();
@@ -502,18 +505,8 @@ fn a_rating_model_from_before_there_was_a_ground_still_answers() {
     let shop = Shop::new();
     let collection = shop.open();
     let interactions = Interactions::of(&collection).unwrap();
-    let rated = |n: u32| Rated { user: n % 20, item: n % 90, value: 0.5, review: None };
-    let known: Vec<Rated> = (0..60).map(rated).collect();
-    let (users, items) = (interactions.users.len(), interactions.items.len());
-    let stars = Stars { least: 1.0, most: 5.0 };
-    let ratings = Ratings { users, items, all: known.clone(), stars, reviews: Vec::new() };
-    let gallery = Arc::new(Gallery::of(&collection, &interactions.items, SIDE, None).unwrap());
     let settings = RatingSettings { ground: GroundKind::None, ..RatingSettings::default() };
-    let training = RatingTraining { epochs: 1, patience: 1, seed: 1 };
-    let parts = (known.as_slice(), [].as_slice());
-    let trained = training.run(users, parts, gallery, None, settings.clone(), &mut |_| ()).unwrap();
-    let kept = (&Biases::of(&ratings, &known), stars);
-    let path = KeptRating::write(&collection, &interactions, &trained, kept, settings).unwrap();
+    let path = keep_rating(&collection, &interactions, settings);
     let tell = || {
         let model = KeptRating::open(&collection).unwrap();
         model.tell(&interactions.users[3], interactions.items[3]).unwrap()

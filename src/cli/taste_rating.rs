@@ -199,9 +199,7 @@ pub fn train(
     let path = KeptRating::write(collection, interactions, &trained, kept, settings)?;
     paused.remove()?;
     let mut out = io::stdout().lock();
-    let (epoch, mse) = trained
-        .best
-        .map_or((0, f64::NAN), |best| (best.epoch.map_or(0, |epoch| epoch + 1), best.mse));
+    let (epoch, mse) = trained.best.map_or((0, f64::NAN), |best| (best.epochs(), best.mse));
     match common.json {
         true => {
             let line = json!({
@@ -256,8 +254,7 @@ pub fn evaluate(
             )?;
             let mse = trained.error(&parts.test)?;
             if let Some(best) = trained.best.filter(|_| !common.quiet) {
-                let after = best.epoch.map_or(0, |epoch| epoch + 1);
-                remark!("{name}, seed {seed}: MSE {mse:.4} after {after} epochs");
+                remark!("{name}, seed {seed}: MSE {mse:.4} after {} epochs", best.epochs());
             }
             add(name, mse);
         }

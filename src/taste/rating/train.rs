@@ -53,6 +53,13 @@ pub struct BestRating {
     pub mse: f64,
 }
 
+impl BestRating {
+    /// After how many epochs.
+    pub fn epochs(&self) -> u32 {
+        self.epoch.map_or(0, |epoch| epoch + 1)
+    }
+}
+
 /// To the last bit, which decides what is better: JSON's numbers may lose it.
 mod bits {
     use serde::{Deserialize, Deserializer, Serializer};
@@ -138,7 +145,7 @@ impl RatingTraining {
             course.state = model.state()?;
         }
         for epoch in course.epochs.len() as u32..self.epochs {
-            let since = course.best.map_or(epoch, |best| best.epoch.map_or(0, |best| best + 1));
+            let since = course.best.map_or(epoch, |best| best.epochs());
             if epoch - since >= self.patience.max(1) {
                 break;
             }
