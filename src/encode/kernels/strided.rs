@@ -211,8 +211,9 @@ pub(crate) fn multiply_rows(
     if a.rows == 0 || columns == 0 {
         return;
     }
-    if a.columns == 0 && onto == Onto::Nothing {
-        out.chunks_mut(stride).take(a.rows).for_each(|row| row[..columns].fill(0.0));
+    if a.columns == 0 {
+        // Zeros, which nobody has to share.
+        return multiply_onto(isa, a, b, onto, out, stride);
     }
     let out = &mut out[..(a.rows - 1) * stride + columns];
     let high = a.rows.div_ceil(16).next_multiple_of(isa.tile_rows());
