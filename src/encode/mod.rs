@@ -136,6 +136,11 @@ pub trait ImageEncoder: Encoder {
     }
     /// One embedding a picture, in order.
     fn encode(&self, batch: &[Pixels]) -> Result<Vec<Embedding>, Error>;
+    /// What it sees in each part of a picture that is cut into `side` rows of as many tiles: a vector a tile, of no
+    /// particular length, row by row and one after the other. `None` where it cannot tell.
+    fn tiles(&self, _batch: &[Pixels], _side: usize) -> Result<Option<Vec<Vec<f32>>>, Error> {
+        Ok(None)
+    }
 }
 
 /// A network that reads sentences.

@@ -35,7 +35,7 @@ class Pictures(nn.Module):
         network.load_state_dict(weights, strict=False)
 
     def forward(self, x):
-        found = self.network.stages(x)["embedding"] if hasattr(self.network, "stages") else self.network(x)
+        found = self.network.stages(x)["last"].mean((2, 3)) if hasattr(self.network, "stages") else self.network(x)
         return F.normalize(found)
 
 

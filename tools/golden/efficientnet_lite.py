@@ -65,7 +65,7 @@ class EfficientNetLite0(nn.Module):
         self._fc = nn.Linear(1280, 1000)
 
     def stages(self, x):
-        """Name and activations of every stage, and the pooled vector last."""
+        """Name and activations of every stage, and the last maps at the end."""
         x = F.relu6(self._bn0(self._conv_stem(x)))
         found = {"stem": x}
         for index, block in enumerate(self._blocks):
@@ -73,5 +73,5 @@ class EfficientNetLite0(nn.Module):
             if index in self.last:
                 found[f"stage{self.last.index(index) + 1}"] = x
         x = F.relu6(self._bn1(self._conv_head(x)))
-        found["embedding"] = x.mean((2, 3))
+        found["last"] = x
         return found

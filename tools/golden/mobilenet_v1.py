@@ -34,12 +34,12 @@ class MobileNetV1(nn.Module):
         self.classifier = nn.Linear(1024, 1001)
 
     def stages(self, x):
-        """Name and activations of every stage, and the pooled vector last."""
+        """Name and activations of every stage, and the last maps at the end."""
         found = {"stem": (x := self.mobilenet_v1.conv_stem(x))}
         for index, layer in enumerate(self.mobilenet_v1.layer):
             x = layer(x)
             # A stage ends before the next halving.
             if index in (1, 5, 9, 21, 25):
                 found[f"stage{len(found)}"] = x
-        found["embedding"] = x.mean((2, 3))
+        found["last"] = x
         return found

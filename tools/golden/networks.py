@@ -12,6 +12,7 @@ from efficientnet_lite import EfficientNetLite0
 from mobilenet_v1 import MobileNetV1
 from PIL import Image
 from seeded import parameter, picture, samples
+from torch.nn import functional as F
 from torchvision import models, transforms
 from torchvision.transforms import InterpolationMode
 
@@ -29,12 +30,12 @@ class ResNet50(models.ResNet):
         for name in ["layer1", "layer2", "layer3", "layer4"]:
             x = getattr(self, name)(x)
             found[name] = x
-        found["embedding"] = x.mean((2, 3))
+        found["last"] = x
         return found
 
 
 class InceptionV3(models.Inception3):
-    # The pooled vector's stages, by the last module of each.
+    # The stages, by the last module of each.
     ENDS = {"Conv2d_4a_3x3": "stem", "Mixed_5d": "mixed5", "Mixed_6e": "mixed6", "Mixed_7c": "mixed7"}
 
     def __init__(self):
@@ -50,7 +51,7 @@ class InceptionV3(models.Inception3):
                 found[self.ENDS[name]] = x
             if name == "Mixed_7c":
                 break
-        found["embedding"] = x.mean((2, 3))
+        found["last"] = x
         return found
 
 
@@ -61,7 +62,7 @@ class AlexNet(models.AlexNet):
             x = layer(x)
             if isinstance(layer, torch.nn.MaxPool2d):
                 found[f"pool{len(found) + 1}"] = x
-        found["embedding"] = self.classifier[:6](self.avgpool(x).flatten(1))
+        found["last"] = self.classifier[:6](self.avgpool(x).flatten(1))[:, :, None, None]
         return found
 
 
@@ -81,12 +82,15 @@ def write(name, network, inputs):
     network.double().eval()
     with torch.no_grad():
         found = network.stages(inputs.double())
-    unit = found.pop("embedding").numpy()
+    last = found.pop("last")
+    tiles = F.adaptive_avg_pool2d(last, 3).permute(0, 2, 3, 1)
+    unit = last.mean((2, 3)).numpy()
     unit /= np.linalg.norm(unit, axis=1, keepdims=True)
     golden = {
         "pictures": PICTURES,
         "shapes": shapes,
         "stages": {stage: [samples(x.numpy()) for x in values] for stage, values in found.items()},
+        "tiles": [samples(x.numpy()) for x in tiles],
         "embeddings": [[float(f"{x:.7g}") for x in row] for row in unit],
     }
     for stage, values in found.items():

@@ -14,7 +14,6 @@ use super::encoder::{Known, Network, Tap};
 use super::geometry::{Kernel, Padding};
 use super::loader::{Loader, Names};
 use super::maps::Maps;
-use super::pool;
 use super::preprocess::{Preprocessing, Resize, Rounding};
 use super::resize::Filter;
 use crate::encode::{Device, Error, Weights};
@@ -125,7 +124,7 @@ impl Network for EfficientNetLite0 {
             x = through(blocks, x)?;
             tap(name, &x);
         }
-        pool::mean(&self.head.forward(&x)?)
+        self.head.forward(&x)
     }
 }
 

@@ -3,6 +3,7 @@
 use image::RgbImage;
 
 use super::maps::{Arena, Maps};
+use super::pool;
 use super::preprocess::{Preprocessing, Resize};
 use crate::encode::device::in_parts_that_fit;
 use crate::encode::shares::{next_share, shared};
@@ -29,9 +30,18 @@ pub(super) type Loaded = Result<Box<dyn Network>, Error>;
 /// Sees the activations after each stage, with the stage's name.
 pub(super) type Tap<'a> = dyn FnMut(&'static str, &Maps) + 'a;
 
-/// From pictures to maps of one place, whose channels are the vector.
+/// From pictures to maps whose channels' means are the vector.
 pub(super) trait Network: Send + Sync {
     fn forward(&self, x: &Maps, tap: &mut Tap<'_>) -> candle_core::Result<Maps>;
+}
+
+/// What is read off the last maps.
+#[derive(Clone, Copy)]
+enum Read {
+    /// The mean of all places.
+    Whole,
+    /// The means of so many rows of as many tiles.
+    Tiles(usize),
 }
 
 /// How many pictures go through the network together on one core; the maps of more would leave its cache.
@@ -79,7 +89,8 @@ impl PictureEncoder {
         })
     }
 
-    fn vectors(&self, batch: &[Pixels]) -> candle_core::Result<Vec<Vec<f32>>> {
+    /// What `read` makes of the network's last maps.
+    fn vectors(&self, batch: &[Pixels], read: Read) -> candle_core::Result<Vec<Vec<f32>>> {
         let side = self.preprocessing.crop;
         let fits = |pixels: &&Pixels| pixels.side == side && pixels.values.len() == 3 * side * side;
         if let Some(other) = batch.iter().find(|pixels| !fits(pixels)) {
@@ -91,11 +102,15 @@ impl PictureEncoder {
         }
         let planes: Vec<&[f32]> = batch.iter().map(|pixels| &pixels.values[..]).collect();
         let pictures = Maps::of_pictures(&planes, side, &self.device, &Arena::of_thread())?;
-        self.network.forward(&pictures, &mut |_, _| ())?.planes()
+        let maps = self.network.forward(&pictures, &mut |_, _| ())?;
+        match read {
+            Read::Whole => pool::mean(&maps)?.planes(),
+            Read::Tiles(side) => pool::tiles(&maps, side),
+        }
     }
 
     /// On the CPU each core takes parts of the batch, because a core for an operator's part waits more.
-    fn by_cores(&self, batch: &[Pixels]) -> candle_core::Result<Vec<Vec<f32>>> {
+    fn by_cores(&self, batch: &[Pixels], read: Read) -> candle_core::Result<Vec<Vec<f32>>> {
         let threads = rayon::current_num_threads();
         let (mut parts, mut left) = (Vec::new(), batch);
         while !left.is_empty() {
@@ -108,17 +123,24 @@ impl PictureEncoder {
             parts.push(part);
             left = rest;
         }
-        Ok(shared(parts, |part| self.vectors(part))?.concat())
+        Ok(shared(parts, |part| self.vectors(part, read))?.concat())
     }
 
-    fn by_memory(&self, batch: &[Pixels]) -> candle_core::Result<Vec<Vec<f32>>> {
+    fn by_memory(&self, batch: &[Pixels], read: Read) -> candle_core::Result<Vec<Vec<f32>>> {
         let side = self.preprocessing.crop;
         let together = self.device.together(GPU_BYTES_A_PIXEL * side * side, TOGETHER_ON_GPU);
         let mut vectors = Vec::with_capacity(batch.len());
         for part in batch.chunks(together) {
-            vectors.extend(in_parts_that_fit(part, &|part| self.vectors(part))?);
+            vectors.extend(in_parts_that_fit(part, &|part| self.vectors(part, read))?);
         }
         Ok(vectors)
+    }
+
+    fn read(&self, batch: &[Pixels], read: Read) -> candle_core::Result<Vec<Vec<f32>>> {
+        match self.device.is_ours() {
+            true => self.by_cores(batch, read),
+            false => self.by_memory(batch, read),
+        }
     }
 }
 
@@ -142,10 +164,11 @@ impl ImageEncoder for PictureEncoder {
     }
 
     fn encode(&self, batch: &[Pixels]) -> Result<Vec<Embedding>, Error> {
-        let vectors = match self.device.is_ours() {
-            true => self.by_cores(batch)?,
-            false => self.by_memory(batch)?,
-        };
+        let vectors = self.read(batch, Read::Whole)?;
         vectors.into_iter().map(|vector| Ok(Embedding::new(vector)?)).collect()
+    }
+
+    fn tiles(&self, batch: &[Pixels], side: usize) -> Result<Option<Vec<Vec<f32>>>, Error> {
+        Ok(Some(self.read(batch, Read::Tiles(side))?))
     }
 }

@@ -221,7 +221,7 @@ impl Network for InceptionV3 {
             }
             tap(name, &x);
         }
-        pool::mean(&x)
+        Ok(x)
     }
 }
 

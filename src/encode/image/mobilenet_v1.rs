@@ -12,7 +12,6 @@ use super::encoder::{Known, Network, Tap};
 use super::geometry::{Kernel, Padding};
 use super::loader::{Loader, Names};
 use super::maps::Maps;
-use super::pool;
 use super::preprocess::{Preprocessing, Resize, Rounding};
 use super::resize::Filter;
 use crate::encode::{Device, Error, Weights};
@@ -101,7 +100,7 @@ impl Network for MobileNetV1 {
             tap("stem", &x);
             through(large, &NAMES[..LARGE], x, tap)
         })?;
-        pool::mean(&through(small, &NAMES[LARGE..], x, tap)?)
+        through(small, &NAMES[LARGE..], x, tap)
     }
 }
 

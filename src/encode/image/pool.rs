@@ -1,4 +1,4 @@
-//! Pooling: the largest or the mean of each neighbourhood, and the mean over all places.
+//! Pooling: the largest or the mean of each neighbourhood, and the mean over all places or over those of a tile.
 
 use candle_core::{Result, Tensor};
 
@@ -46,6 +46,29 @@ pub(super) fn mean(x: &Maps) -> Result<Maps> {
         means.iter_mut().for_each(|sum| *sum /= places as f32);
     }
     Ok(y)
+}
+
+/// The means of each picture's channels over `side` rows of as many tiles: tile after tile, row by row. Where they do not come
+/// out even, neighbouring tiles share a row or a column of places.
+pub(super) fn tiles(x: &Maps, side: usize) -> Result<Vec<Vec<f32>>> {
+    let size = x.rows * x.columns;
+    let along = |tile: usize, places: usize| {
+        tile * places / side..((tile + 1) * places).div_ceil(side).min(places)
+    };
+    let of_picture = |planes: Vec<f32>| {
+        let mut tiles = Vec::with_capacity(side * side * x.channels);
+        for tile in 0..side * side {
+            let (rows, columns) = (along(tile / side, x.rows), along(tile % side, x.columns));
+            let count = (rows.len() * columns.len()) as f32;
+            tiles.extend(planes.chunks_exact(size).map(|plane| {
+                let sum: f32 =
+                    (rows.clone()).flat_map(|row| &plane[row * x.columns..][columns.clone()]).sum();
+                sum / count
+            }));
+        }
+        tiles
+    };
+    Ok(x.planes()?.into_iter().map(of_picture).collect())
 }
 
 /// Down and across.
@@ -121,5 +144,10 @@ mod tests {
         assert_eq!(mean_around(&maps(), &around).unwrap().planes().unwrap(), [ninths]);
 
         assert_eq!(mean(&maps()).unwrap().planes().unwrap(), [[-5.0, 39.0 / 9.0, 0.0]]);
+
+        let quarters = [[-3., 10. / 4.], [-4., 15. / 4.], [-6., 20. / 4.], [-7., 19. / 4.]];
+        let expected: Vec<f32> = quarters.iter().flat_map(|&[a, b]| [a, b, 0.0]).collect();
+        assert_eq!(tiles(&maps(), 2).unwrap(), [expected]);
+        assert_eq!(tiles(&maps(), 1).unwrap(), mean(&maps()).unwrap().planes().unwrap());
     }
 }

@@ -89,8 +89,7 @@ impl Network for ResNet50 {
             through(second, x, "layer2", tap)
         })?;
         x = through(third, x, "layer3", tap)?;
-        x = through(fourth, x, "layer4", tap)?;
-        pool::mean(&x)
+        through(fourth, x, "layer4", tap)
     }
 }
 

@@ -64,15 +64,31 @@ fn embeds_as_pytorch_on(device: &Device, dir: &Path, golden: &Value) -> Vec<f32>
     embeddings.iter().flat_map(|embedding| embedding.to_vec()).collect()
 }
 
-/// The same on every other device.
+/// Embeddings and tiles on every other device.
 fn embeds_as_pytorch_elsewhere(dir: &Path, golden: &Value) {
     for device in others() {
         eprint!("{device:?}: ");
         embeds_as_pytorch_on(&device, dir, golden);
+        tiles_as_pytorch(&*open(dir, &device).unwrap(), golden);
     }
 }
 
-/// Holds the activations after each stage against PyTorch's at the sampled places.
+/// Holds three rows of as many tiles against PyTorch's at the sampled places.
+fn tiles_as_pytorch(encoder: &dyn ImageEncoder, golden: &Value) {
+    let tiles = encoder.tiles(&prepared(encoder, golden), 3).unwrap().unwrap();
+    let expected = golden["tiles"].as_array().unwrap();
+    assert_eq!(tiles.len(), expected.len());
+    for (tiles, expected) in tiles.iter().zip(expected) {
+        assert_eq!(tiles.len(), 9 * encoder.dimension());
+        let largest = tiles.iter().fold(0f32, |largest, x| largest.max(x.abs()));
+        for (at, expected) in places(tiles.len()).zip(floats(expected)) {
+            let apart = (tiles[at] - expected).abs();
+            assert!(apart < 3e-5 * largest, "tiles, element {at}: {} for {expected}", tiles[at]);
+        }
+    }
+}
+
+/// Holds the activations after each stage, and tiles, against PyTorch's at the sampled places.
 fn stages_as_pytorch(dir: &Path, known: &Known, golden: &Value) {
     let encoder = open_cpu(dir).unwrap();
     let weights = Weights::open(&dir.join("model.safetensors")).unwrap();
@@ -93,6 +109,7 @@ fn stages_as_pytorch(dir: &Path, known: &Known, golden: &Value) {
         };
         network.forward(&x, &mut compare).unwrap();
     }
+    tiles_as_pytorch(&*encoder, golden);
     let stages = golden["stages"].as_object().unwrap().len();
     assert_eq!(seen, stages * golden["pictures"].as_array().unwrap().len());
 }
