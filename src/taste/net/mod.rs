@@ -33,7 +33,7 @@ mod norm;
 mod pool;
 mod sums;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod unfold;
 pub(super) mod values;
 

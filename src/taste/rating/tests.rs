@@ -12,15 +12,12 @@ use crate::taste::chance::Chance;
 use crate::taste::features::Features;
 use crate::taste::gallery::Gallery;
 use crate::taste::model::Array;
+use crate::taste::net::tests::slopes::{check_from, floats as values, noise};
 use crate::taste::net::{Adam, AdamSettings};
 
 fn golden(name: &str) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/golden/train").join(name);
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
-}
-
-fn values(tensor: &Tensor) -> Vec<f32> {
-    tensor.flatten_all().unwrap().to_vec1().unwrap()
 }
 
 #[test]
@@ -58,52 +55,18 @@ fn structural_similarity_and_its_gradient_are_scikit_images() {
     }
 }
 
-/// `(f(x + h) - f(x - h)) / 2h` of the sum of what comes out, weighed, against `backward`; for the inputs
-/// from `first` on.
-fn check(what: &str, starts: Vec<Tensor>, first: usize, h: f32, f: impl Fn(&[Tensor]) -> Tensor) {
-    let vars: Vec<Var> = starts.iter().map(|start| Var::from_tensor(start).unwrap()).collect();
-    let tensors: Vec<Tensor> = vars.iter().map(|var| var.as_tensor().clone()).collect();
-    let y = f(&tensors);
-    let weights = noise(y.dims(), what);
-    let gradients = (y * &weights).unwrap().sum_all().unwrap().backward().unwrap();
-    for (input, var) in vars.iter().enumerate().skip(first) {
-        let gradient = values(gradients.get(var).unwrap());
-        let mut chance = Chance::new(2, what, input as u64);
-        for _ in 0..60 {
-            let place = chance.below(gradient.len());
-            let at = |step: f32| {
-                let mut moved = values(&starts[input]);
-                moved[place] += step;
-                let mut inputs = starts.clone();
-                inputs[input] = Tensor::from_vec(moved, var.shape(), &Device::Cpu).unwrap();
-                let y = values(&f(&inputs));
-                let all = y.iter().zip(values(&weights));
-                all.map(|(y, w)| f64::from(*y) * f64::from(w)).sum::<f64>()
-            };
-            let slope = (at(h) - at(-h)) / (2.0 * f64::from(h));
-            let error = (f64::from(gradient[place]) - slope).abs() / (1.0 + slope.abs());
-            assert!(error < 2e-3, "{what}, input {input} at {place}: {} {slope}", gradient[place]);
-        }
-    }
-}
-
-fn noise(shape: &[usize], name: &str) -> Tensor {
-    let values = Chance::new(3, name, 0).normals(shape.iter().product(), 0.5);
-    Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
-}
-
 #[test]
 fn gradients_are_the_slopes_of_what_they_are_of() {
     // Three questions about two maps, the second of which is asked twice.
     let parts =
         [("maps", vec![2, 3, 7]), ("questions", vec![3, 4]), ("keys", vec![4, 3]), ("w", vec![4])];
     let parts = parts.map(|(name, shape)| noise(&shape, name));
-    check("look", parts.to_vec(), 0, 5e-3, |t| {
+    check_from("look", &parts, 0, 5e-3, |t| {
         let [found, counted] = look(&t[0], &t[1], (&t[2], &t[3]), vec![1, 0, 1]).unwrap();
-        Tensor::cat(&[found, counted], 1).unwrap()
+        Tensor::cat(&[found, counted], 1)
     });
     let pictures = [noise(&[2, 3, 9, 11], "true"), noise(&[2, 3, 9, 11], "made")];
-    check("structure", pictures.to_vec(), 1, 2e-3, |t| structure(&t[0], &t[1]).unwrap());
+    check_from("structure", &pictures, 1, 2e-3, |t| structure(&t[0], &t[1]));
 }
 
 /// By hand: one unit, keys 0 and atanh(1/2), no question: worth 0 and 3/2, so that the second counts e^1.5 times as much.

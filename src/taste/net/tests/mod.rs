@@ -3,3 +3,4 @@
 mod gradients;
 mod mobilenet;
 mod pytorch;
+pub mod slopes;
