@@ -1,13 +1,14 @@
 //! ACF, attentive collaborative filtering: `x_ui = (g_u + sum_l a_l p_l) . v_i`, over the items `l` that the user took.
 //!
 //! ```text
-//! a = softmax_l(w . relu(W_u g_u + W_v v_l + W_p p_l + W_x f_l + b))
+//! a = softmax_l(w . relu(W_u g_u + W_v v_l + W_p p_l + W_x f_ul + b))
+//! f_ul = sum_m c_m t_lm,  c = softmax_m(w' . relu(W_u' g_u + W_t' t_lm + b'))
 //! ```
 //!
 //! Minimises, batch by batch with Adam (lazy for users and items), the mean of `-ln sigmoid(x_ui - x_uj)` plus
 //! `lambda/2` of the squares of all that a batch names. What each item counts for depends on the user and on its
-//! picture. The paper has a second attention within each picture, over the places of a feature map; the
-//! collection keeps one vector a picture, so here a picture is one place.
+//! picture, and what counts in the picture, on the user as well: `t_lm` are the tiles into which it is cut. Where it is
+//! not cut, `f_l` is its vector.
 
 use std::sync::Arc;
 
@@ -25,11 +26,17 @@ use super::features::Features;
 use super::history::History;
 use super::material::Material;
 use super::model::{Learned, Model, Plan, State, halves, whole};
-use super::net::{Activation, Adam, AdamSettings, activate, backward, dense_beside, log_sigmoid};
+use super::net::{
+    Activation, Adam, AdamSettings, activate, backward, dense, dense_beside, log_sigmoid,
+};
 use super::parameters::Parameters;
 use super::profile::{Batch, distinct};
 use super::recipe::map;
+use super::tiles::Tiles;
 use super::triples::{Triple, rows_of_known, triples};
+use within::{Look, within};
+
+mod within;
 
 /// What can be chosen.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,6 +49,10 @@ pub struct AcfSettings {
     pub most: usize,
     /// Triples a step.
     pub batch: usize,
+    /// Each picture is cut into so many rows of as many tiles; 0 for whole pictures.
+    pub tiles: usize,
+    /// Numbers of each tile.
+    pub components: usize,
     /// Adam's step size for the attention.
     pub rate: f32,
     /// Adam's step size for users and items.
@@ -58,6 +69,8 @@ impl Default for AcfSettings {
             latent: 64,
             attention: 64,
             most: 50,
+            tiles: 0,
+            components: 64,
             batch: 128,
             rate: 1e-3,
             rate_tables: 3e-3,
@@ -67,41 +80,103 @@ impl Default for AcfSettings {
     }
 }
 
-/// The attention.
-struct Attention(Parameters);
+/// What attention sees of pictures.
+enum Sight {
+    Whole(Arc<Features>),
+    Tiles(Arc<Tiles>),
+}
+
+/// The attention, to items and within their pictures.
+struct Attention {
+    parameters: Parameters,
+    sight: Sight,
+}
+
+/// The profiles of some users, and what is in them.
+struct Profiles<'a> {
+    /// The items that are named.
+    items: &'a [u32],
+    /// A row `[v; p]` for each.
+    pairs: &'a Tensor,
+    /// The items of the profiles, one profile after the other, by place in `items`.
+    named: &'a [u32],
+    /// Where each user's profile lies.
+    sets: &'a Stretches,
+}
 
 impl Attention {
-    fn new(features: usize, settings: &AcfSettings) -> Computed<Self> {
+    fn new(sight: Sight, settings: &AcfSettings) -> Computed<Self> {
         let AcfSettings { latent, attention, seed, .. } = *settings;
         let mut parameters = Parameters::new(seed);
         parameters.dense("user", latent, attention)?;
-        parameters.dense("item", 2 * latent + features, attention)?;
+        match &sight {
+            Sight::Whole(features) => {
+                parameters.dense("item", 2 * latent + features.dimension(), attention)?;
+            }
+            Sight::Tiles(tiles) => {
+                parameters.dense("item", 2 * latent, attention)?;
+                // Of each tile a key for its user's question, and what it says of the item.
+                parameters.dense("tile", tiles.dimension(), 2 * attention)?;
+                parameters.dense("question", latent, attention)?;
+                parameters.drawn(
+                    "answer.weight",
+                    &[attention],
+                    (6.0 / (1 + attention) as f64).sqrt(),
+                )?;
+            }
+        }
         parameters.dense("worth", attention, 1)?;
-        Ok(Attention(parameters))
+        Ok(Attention { parameters, sight })
     }
 
-    /// Users' vectors: `g_u + sum_l a_l p_l`. In: a row a user; `[v; p]` and features of some items; for the items of each
-    /// profile, one profile after the other, their places among those.
-    fn users(
+    /// What each user sees in each item of the profile, before it is weighed.
+    fn seen(
         &self,
         g: &Tensor,
-        (pairs, features): (&Tensor, Vec<f32>),
-        (profiles, sets): (&[u32], &Stretches),
+        Profiles { items, pairs, named, .. }: &Profiles<'_>,
+        users: &[u32],
         learns: bool,
     ) -> Computed<Tensor> {
-        let latent = g.dim(1)?;
-        let rows: Vec<u32> = (0..sets.len())
+        let (weight, bias) = self.parameters.pair("item", learns)?;
+        let places = Tensor::new(*named, &Device::Cpu)?;
+        // Once an item or a tile, in however many profiles it is.
+        match &self.sight {
+            Sight::Whole(features) => {
+                let looks = features.scaled(items);
+                let seen = dense_beside(pairs, looks, &weight, &bias, Activation::None)?;
+                seen.index_select(&places, 0)
+            }
+            Sight::Tiles(tiles) => {
+                let apply =
+                    |x: &Tensor, name| self.parameters.apply(x, name, Activation::None, learns);
+                let rows = (items.len() * tiles.count(), tiles.dimension());
+                let parts = Tensor::from_vec(tiles.of_items(items), rows, &Device::Cpu)?;
+                let looks = users.iter().zip(*named).map(|(&user, &item)| Look { user, item });
+                let within = within(
+                    &apply(g, "question")?,
+                    &apply(&parts, "tile")?,
+                    &self.parameters.get("answer.weight", learns)?,
+                    looks.collect(),
+                    tiles.count(),
+                )?;
+                dense(pairs, &weight, &bias, Activation::None)?.index_select(&places, 0)? + within
+            }
+        }
+    }
+
+    /// Users' vectors: `g_u + sum_l a_l p_l`. In: a row a user, and their profiles.
+    fn users(&self, g: &Tensor, profiles: &Profiles<'_>, learns: bool) -> Computed<Tensor> {
+        let (latent, sets) = (g.dim(1)?, profiles.sets);
+        let users: Vec<u32> = (0..sets.len())
             .flat_map(|set| std::iter::repeat_n(set as u32, sets.range(set).len()))
             .collect();
-        let of_user = self.0.apply(g, "user", Activation::None, learns)?;
-        let of_user = of_user.index_select(&Tensor::new(rows, &Device::Cpu)?, 0)?;
-        // Once an item, in however many profiles it is.
-        let (weight, bias) = self.0.pair("item", learns)?;
-        let seen = dense_beside(pairs, features, &weight, &bias, Activation::None)?;
-        let profiles = &Tensor::new(profiles, &Device::Cpu)?;
-        let hidden = activate(&(seen.index_select(profiles, 0)? + of_user)?, Activation::Relu)?;
-        let worth = self.0.apply(&hidden, "worth", Activation::None, learns)?;
-        let p = pairs.narrow(1, latent, latent)?.contiguous()?.index_select(profiles, 0)?;
+        let seen = self.seen(g, profiles, &users, learns)?;
+        let of_user = self.parameters.apply(g, "user", Activation::None, learns)?;
+        let of_user = of_user.index_select(&Tensor::new(users, &Device::Cpu)?, 0)?;
+        let hidden = activate(&(seen + of_user)?, Activation::Relu)?;
+        let worth = self.parameters.apply(&hidden, "worth", Activation::None, learns)?;
+        let p = profiles.pairs.narrow(1, latent, latent)?.contiguous()?;
+        let p = p.index_select(&Tensor::new(profiles.named, &Device::Cpu)?, 0)?;
         // An attention block whose query sees nothing of the pictures but their worth.
         let query = Tensor::cat(
             &[
@@ -118,7 +193,6 @@ impl Attention {
 /// The model.
 struct Acf {
     settings: AcfSettings,
-    features: Arc<Features>,
     attention: Attention,
     adam: Adam,
     lazy: LazyAdam,
@@ -139,9 +213,12 @@ impl Plan for AcfSettings {
         history: &History,
         seed: u64,
     ) -> Result<Box<dyn Model>, Error> {
-        let features = Arc::clone(material.needed_features("acf")?);
+        let sight = match self.tiles {
+            0 => Sight::Whole(Arc::clone(material.needed_features("acf")?)),
+            side => Sight::Tiles(material.tiles("acf", (side, self.components))?),
+        };
         let settings = AcfSettings { seed, ..self.clone() };
-        Acf::new(features, history, settings)
+        Acf::new(sight, history, settings)
             .map(|model| Box::new(model) as Box<dyn Model>)
             .map_err(failed)
     }
@@ -151,15 +228,15 @@ impl Plan for AcfSettings {
 const TOGETHER: usize = 256;
 
 impl Acf {
-    fn new(features: Arc<Features>, history: &History, settings: AcfSettings) -> Computed<Self> {
-        let attention = Attention::new(features.dimension(), &settings)?;
+    fn new(sight: Sight, history: &History, settings: AcfSettings) -> Computed<Self> {
+        let attention = Attention::new(sight, &settings)?;
         let steps = AdamSettings { rate: settings.rate, ..AdamSettings::default() };
         let drawn = |name, rows: usize, width: usize| {
             Table::new(width, Chance::new(settings.seed, name, 0).normals(rows * width, 0.1), rows)
         };
         let latent = settings.latent;
         Ok(Acf {
-            adam: Adam::new(attention.0.iter(), steps),
+            adam: Adam::new(attention.parameters.iter(), steps),
             lazy: LazyAdam::new(settings.rate_tables),
             users: drawn("acf g", history.users(), latent),
             items: {
@@ -169,7 +246,6 @@ impl Acf {
             },
             sets: history.clone(),
             attention,
-            features,
             settings,
         })
     }
@@ -182,9 +258,9 @@ impl Acf {
 
     /// The mean of `-ln sigmoid(x_ui - x_uj)`. In: a row `g` a triple, and a row `[v; p]` an item of the batch.
     fn loss(&self, g: &Tensor, items: &Tensor, batch: &Batch) -> Computed<Tensor> {
-        let looks = self.features.scaled(&batch.items);
-        let profiles = (&batch.profiles[..], &batch.sets);
-        let users = self.attention.users(g, (items, looks), profiles, true)?;
+        let Batch { items: numbers, profiles, sets, .. } = batch;
+        let profiles = Profiles { items: numbers, pairs: items, named: profiles, sets };
+        let users = self.attention.users(g, &profiles, true)?;
         let v = items.narrow(1, 0, self.settings.latent)?.contiguous()?;
         let of = |places: &[u32]| v.index_select(&Tensor::new(places, &Device::Cpu)?, 0);
         let apart = (of(&batch.positives)? - of(&batch.negatives)?)?;
@@ -228,10 +304,10 @@ impl Acf {
             let taken: Vec<u32> = some.iter().flat_map(|&u| self.sets.of(u)).copied().collect();
             let sets = Stretches::of(some.iter().map(|&user| self.sets.of(user).len()));
             let g = Self::rows(&self.users, latent, some)?;
-            let (items, places) = distinct(&taken);
-            let pairs = Self::rows(&self.items, 2 * latent, &items)?;
-            let looks = self.features.scaled(&items);
-            let users = self.attention.users(&g, (&pairs, looks), (&places, &sets), false)?;
+            let (items, named) = distinct(&taken);
+            let pairs = &Self::rows(&self.items, 2 * latent, &items)?;
+            let profiles = Profiles { items: &items, pairs, named: &named, sets: &sets };
+            let users = self.attention.users(&g, &profiles, false)?;
             all.extend(users.flatten_all()?.to_vec1::<f32>()?);
         }
         Ok(all)
@@ -261,7 +337,7 @@ impl Model for Acf {
     }
 
     fn state(&self) -> Result<State, Error> {
-        let mut state = self.attention.0.state().map_err(failed)?;
+        let mut state = self.attention.parameters.state().map_err(failed)?;
         state.extend(self.adam.state());
         state.insert("attention steps".to_owned(), halves(self.adam.steps() as u32));
         self.users.save("users", &mut state);
@@ -271,7 +347,7 @@ impl Model for Acf {
     }
 
     fn restore(&mut self, state: &State) -> Result<(), Error> {
-        self.attention.0.restore(state).map_err(failed)?;
+        self.attention.parameters.restore(state).map_err(failed)?;
         self.adam.restore(whole(state, "attention steps")?.into(), state).map_err(failed)?;
         self.users.load("users", state)?;
         self.items.load("items", state)?;

@@ -181,6 +181,16 @@ pub enum ModelError {
         /// What is missing.
         what: &'static str,
     },
+    /// It looks at the parts of pictures, and they cannot be told apart.
+    #[error(
+        "{model} looks at the parts of pictures, and {why}: index some, or let it go by whole ones, {model}.tiles=0"
+    )]
+    Blind {
+        /// The model.
+        model: String,
+        /// Why not.
+        why: &'static str,
+    },
 }
 
 fn no_column(role: Role, column: Option<&str>, columns: &[String]) -> String {

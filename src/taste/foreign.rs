@@ -1,40 +1,23 @@
-//! Another image encoder than the collection's own, and what it makes of the pictures: encoded once, and kept in
-//! the collection by the hash of the picture's file.
+//! Another image encoder than the collection's own, and what it makes of the pictures.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
-
-use super::checkpoint::{Checkpoint, Column, write};
 use super::features::Features;
 use super::frozen::{Eye, Frozen};
 use super::material::Material;
 use super::model::{Array, Looks, State};
+use super::pictures::pictures;
+use super::sights::Sights;
 use super::{Error, ModelError};
-use crate::catalogue::picture::{PictureLimits, decode_picture, read_picture};
-use crate::encode::{Device, Fingerprint, ImageEncoder, Modality};
-
-/// Pictures that are decoded and encoded at once.
-const TOGETHER: usize = 64;
-
-type Hash = [u8; 32];
+use crate::encode::{Device, Fingerprint, ImageEncoder, Modality, Pixels};
 
 /// An encoder, or the collection's own vectors where it is the one that made them.
 pub(super) struct Foreign {
     name: String,
-    own: bool,
-    fingerprint: Fingerprint,
-    encoder: Box<dyn ImageEncoder>,
-}
-
-/// What stands in the file of features.
-#[derive(Serialize, Deserialize)]
-struct About {
-    encoder: String,
-    dimension: usize,
+    /// Whether it made the collection's own vectors.
+    pub own: bool,
+    pub fingerprint: Fingerprint,
+    pub encoder: Box<dyn ImageEncoder>,
 }
 
 impl Foreign {
@@ -74,67 +57,17 @@ impl Foreign {
         let model = format!("dvbpr-{}", self.name);
         let lacks = || ModelError::Lacks { model, what: "pictures" };
         let collection = material.collection().ok_or_else(lacks)?;
-        let mut wanted: Vec<Option<(Hash, PathBuf)>> = Vec::new();
-        for &id in material.items() {
-            let record = collection.item(id)?.and_then(|item| item.picture);
-            let record = record.filter(|record| record.refused.is_none());
-            wanted.push(record.and_then(|r| Some((r.content_hash()?, r.path))));
-        }
+        let pictures = pictures(collection, material.items())?;
         let path = collection.path().join("taste/features");
         let path = path.join(format!("{}.safetensors", self.fingerprint));
-        let mut known = read(&path)?;
-        let missing: BTreeMap<Hash, &PathBuf> = wanted
-            .iter()
-            .flatten()
-            .filter(|(hash, _)| !known.contains_key(hash))
-            .map(|(hash, path)| (*hash, path))
-            .collect();
-        let missing: Vec<(Hash, &PathBuf)> = missing.into_iter().collect();
-        for some in missing.chunks(TOGETHER) {
-            known.extend(self.encode(some)?);
-        }
-        let dimension = self.encoder.dimension();
-        if !missing.is_empty() {
-            let about = About { encoder: self.name.clone(), dimension };
-            let hashes = known.keys().flatten().copied().collect::<Vec<u8>>();
-            let rows = Array::rows(known.len(), known.values().flatten().copied().collect());
-            let columns = [
-                ("hashes".to_owned(), Column::Bytes(&hashes)),
-                ("vectors".to_owned(), Column::Floats(&rows)),
-            ];
-            write(&path, &about, &columns)?;
-        }
-        let mut values = vec![0.0; wanted.len() * dimension];
-        for (row, wanted) in values.chunks_mut(dimension).zip(&wanted) {
-            let found = wanted.as_ref().and_then(|(hash, _)| known.get(hash));
-            if let Some(found) = found.filter(|found| found.len() == dimension) {
-                row.copy_from_slice(found);
-            }
-        }
-        Ok(Features::new(values, dimension))
+        let mut sights = Sights::open(path, self.encoder.dimension());
+        let encode = |pixels: &[Pixels]| -> Result<Vec<Vec<f32>>, Error> {
+            let vectors = self.encoder.encode(pixels)?;
+            Ok(vectors.into_iter().map(|vector| vector.into_inner()).collect())
+        };
+        sights.look(&sights.missing(&pictures), &*self.encoder, material, encode)?;
+        Ok(Features::new(sights.values(&pictures), self.encoder.dimension()))
     }
-
-    /// The vectors of some pictures; those that cannot be read are left out.
-    fn encode(&self, some: &[(Hash, &PathBuf)]) -> Result<Vec<(Hash, Vec<f32>)>, Error> {
-        let limits = PictureLimits::default();
-        let decoded = some.par_iter().filter_map(|(hash, path)| {
-            let bytes = read_picture(path, &limits).ok()?;
-            Some((*hash, self.encoder.prepare(&decode_picture(&bytes, &limits).ok()?)))
-        });
-        let (hashes, pixels): (Vec<Hash>, Vec<_>) = decoded.unzip();
-        let vectors = self.encoder.encode(&pixels)?;
-        Ok(hashes.into_iter().zip(vectors.into_iter().map(|vector| vector.into_inner())).collect())
-    }
-}
-
-/// What was encoded before, by the picture's hash.
-fn read(path: &std::path::Path) -> Result<BTreeMap<Hash, Vec<f32>>, Error> {
-    let Some(file) = Checkpoint::open(path)? else { return Ok(BTreeMap::new()) };
-    let About { dimension, .. } = file.about()?;
-    let hashes = file.range("hashes", safetensors::tensor::Dtype::U8)?;
-    let hashes = file.bytes(hashes).as_chunks::<32>().0;
-    let vectors = file.array("vectors")?.values;
-    Ok(hashes.iter().copied().zip(vectors.chunks(dimension.max(1)).map(<[f32]>::to_vec)).collect())
 }
 
 /// A fingerprint as numbers, each of which a float holds.

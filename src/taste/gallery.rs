@@ -15,14 +15,13 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use memmap2::Mmap;
 use rayon::prelude::*;
-use sha2::{Digest, Sha256};
 
 use super::Error;
-use crate::catalogue::picture::{PictureLimits, decode_picture, read_picture};
+use super::pictures::{Hash, Picture, decode, pictures};
 use crate::collection::Collection;
 use crate::encode::image::squash;
 
@@ -32,8 +31,6 @@ const HASH: usize = 32;
 
 /// Pictures decoded side by side before they are written: what is held in memory.
 const TOGETHER: usize = 256;
-
-type Hash = [u8; HASH];
 
 /// How bytes become numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,18 +90,13 @@ impl Gallery {
         side: usize,
         folder: Option<&Path>,
     ) -> Result<Self, Error> {
-        let mut wanted: Vec<Option<(Hash, PathBuf)>> = Vec::new();
-        for &id in items {
-            let record = collection.item(id)?.and_then(|item| item.picture);
-            let record = record.filter(|record| record.refused.is_none());
-            wanted.push(record.and_then(|r| Some((r.content_hash()?, r.path))));
-        }
+        let wanted = pictures(collection, items)?;
         let own = collection.path().join("pictures");
         let folder = folder.unwrap_or(&own);
         Gallery::kept(&wanted, side, &folder.join(format!("{side}.pixels")))
     }
 
-    fn kept(wanted: &[Option<(Hash, PathBuf)>], side: usize, path: &Path) -> Result<Self, Error> {
+    fn kept(wanted: &[Picture], side: usize, path: &Path) -> Result<Self, Error> {
         let size = 3 * side * side;
         let files: BTreeMap<Hash, &Path> =
             wanted.iter().flatten().map(|(hash, path)| (*hash, path.as_path())).collect();
@@ -256,7 +248,8 @@ fn write(
             .par_iter()
             .map(|(hash, path)| match kept.and_then(|kept| Some((kept, kept.find(hash)?))) {
                 Some((kept, place)) => kept.map[kept.pixels() + place * size..][..size].to_vec(),
-                None => decode(hash, path, side).unwrap_or_else(|| missing(size)),
+                None => decode(hash, path)
+                    .map_or_else(|| missing(size), |picture| planes(&squash(&picture, side))),
             })
             .collect();
         for picture in pictures {
@@ -270,16 +263,6 @@ fn write(
     Ok(())
 }
 
-/// A picture file's pixels; `None` where it is gone, or is no longer what was indexed.
-fn decode(hash: &Hash, path: &Path, side: usize) -> Option<Vec<u8>> {
-    let limits = PictureLimits::default();
-    let bytes = read_picture(path, &limits).ok()?;
-    if Sha256::digest(&bytes).as_slice() != hash {
-        return None;
-    }
-    Some(planes(&squash(&decode_picture(&bytes, &limits).ok()?, side)))
-}
-
 /// RGB bytes, channel by channel.
 pub(super) fn planes(rgb: &[u8]) -> Vec<u8> {
     (0..3).flat_map(|channel| rgb.iter().skip(channel).step_by(3).copied()).collect()
@@ -287,9 +270,11 @@ pub(super) fn planes(rgb: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use sha2::{Digest, Sha256};
+
     use super::*;
 
-    fn picture(folder: &Path, name: &str, shade: u8) -> Option<(Hash, PathBuf)> {
+    fn picture(folder: &Path, name: &str, shade: u8) -> Picture {
         let path = folder.join(name);
         let image = image::RgbImage::from_fn(20, 12, |x, y| image::Rgb([shade, x as u8, y as u8]));
         image.save(&path).unwrap();

@@ -10,6 +10,7 @@ use super::features::Features;
 use super::frozen::Frozen;
 use super::gallery::Gallery;
 use super::interactions::Interactions;
+use super::tiles::Tiles;
 use super::{Error, ModelError};
 use crate::collection::Collection;
 use crate::encode::store::ModelStore;
@@ -22,6 +23,8 @@ pub struct Material<'a> {
     models: Option<ModelStore>,
     features: OnceLock<Option<Arc<Features>>>,
     galleries: Mutex<HashMap<usize, Arc<Gallery>>>,
+    /// By the rows of a picture, and the numbers of a tile.
+    tiles: Mutex<HashMap<(usize, usize), Arc<Tiles>>>,
     frozen: Mutex<HashMap<String, Arc<Frozen>>>,
     tell: Option<&'a (dyn Fn(&str) + Sync)>,
 }
@@ -41,6 +44,7 @@ impl<'a> Material<'a> {
             models: None,
             features: known.map(OnceLock::from).unwrap_or_default(),
             galleries: Mutex::default(),
+            tiles: Mutex::default(),
             frozen: Mutex::default(),
             tell: None,
         }
@@ -115,6 +119,27 @@ impl<'a> Material<'a> {
         let gallery = Arc::new(gallery);
         galleries.insert(side, Arc::clone(&gallery));
         Ok(gallery)
+    }
+
+    /// The items' pictures cut into `side` rows of as many tiles, so many numbers each.
+    pub(super) fn tiles(
+        &self,
+        model: &str,
+        (side, dimension): (usize, usize),
+    ) -> Result<Arc<Tiles>, Error> {
+        let mut all = lock(&self.tiles);
+        if let Some(tiles) = all.get(&(side, dimension)) {
+            return Ok(Arc::clone(tiles));
+        }
+        let tiles = Arc::new(Tiles::of(self, model, (side, dimension))?);
+        all.insert((side, dimension), Arc::clone(&tiles));
+        Ok(tiles)
+    }
+
+    /// Shows these tiles, `side` rows of them a picture, whatever the collection has.
+    pub fn showing(self, side: usize, tiles: Tiles) -> Self {
+        lock(&self.tiles).insert((side, tiles.dimension()), Arc::new(tiles));
+        self
     }
 
     /// What a frozen network sees, made once under this name.

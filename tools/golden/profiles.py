@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Writes what PyTorch makes of ACF and CuratorNet on three triples to fixtures/golden/train/profiles.json: the loss, its
-gradients, and the parameters after one step (Adam, without penalty; users' and items' rows by SparseAdam).
+gradients, and the parameters after one step (Adam, without penalty; users' and items' rows by SparseAdam). ACF twice: of
+whole pictures, and with attention within them.
 
 Parameters and features are drawn by their names (seeded.py). Run from the repository root with Debian's python3-torch.
 """
@@ -14,6 +15,7 @@ from seeded import parameter, samples
 TRIPLES = [(0, 0, 4), (1, 3, 2), (2, 5, 1)]
 PROFILES = [[1, 2], [4], [0, 2, 3]]
 ITEMS, FEATURES = 6, 7
+TILES, COMPONENTS = 4, 3
 
 
 def draw(name, shape):
@@ -21,6 +23,7 @@ def draw(name, shape):
 
 
 features = F.normalize(draw("profiles.features", [ITEMS, FEATURES]), dim=1) * FEATURES**0.5
+tiles = draw("profiles.tiles", [ITEMS, TILES, COMPONENTS])
 users, positives, negatives = (torch.tensor(column) for column in zip(*TRIPLES))
 
 
@@ -37,31 +40,50 @@ def curatornet(p):
     return (u * (phi[positives] - phi[negatives])).sum(1)
 
 
-def acf(p):
+def whole(p, g, own):
+    return layer(p, "item", torch.cat([p["items"][own], features[own]], 1))
+
+
+def within(p, g, own):
+    keys, contents = layer(p, "tile", tiles[own]).split(HIDDEN, 2)
+    counts = F.softmax(F.relu(layer(p, "question", g) + keys) @ p["answer.weight"], 1)
+    return layer(p, "item", p["items"][own]) + (counts[:, :, None] * contents).sum(1)
+
+
+def acf(p, seen):
     rows = []
     for user, own in zip(users, PROFILES):
-        g, v, q = p["users"][user], p["items"][own, :LATENT], p["items"][own, LATENT:]
-        hidden = F.relu(layer(p, "user", g) + layer(p, "item", torch.cat([v, q, features[own]], 1)))
+        g, q = p["users"][user], p["items"][own, LATENT:]
+        hidden = F.relu(layer(p, "user", g) + seen(p, g, own))
         rows.append(g + (F.softmax(layer(p, "worth", hidden), 0) * q).sum(0))
     v = p["items"][:, :LATENT]
     return (torch.stack(rows) * (v[positives] - v[negatives])).sum(1)
 
 
 LATENT, HIDDEN = 5, 6
+TABLES = {"users": [3, LATENT], "items": [ITEMS, 2 * LATENT]}
 MODELS = {
     "curatornet": (curatornet, {
         "item.0": (FEATURES, LATENT), "item.1": (LATENT, LATENT), "user.0": (2 * LATENT, HIDDEN),
         "user.1": (HIDDEN, HIDDEN), "user.2": (HIDDEN, LATENT),
     }, {}),
-    "acf": (acf, {
+    "acf": (lambda p: acf(p, whole), {
         "user": (LATENT, HIDDEN), "item": (2 * LATENT + FEATURES, HIDDEN), "worth": (HIDDEN, 1),
-    }, {"users": [3, LATENT], "items": [ITEMS, 2 * LATENT]}),
+    }, TABLES),
+    "acf.tiles": (lambda p: acf(p, within), {
+        "user": (LATENT, HIDDEN), "item": (2 * LATENT, HIDDEN), "tile": (COMPONENTS, 2 * HIDDEN),
+        "question": (LATENT, HIDDEN), "answer": HIDDEN, "worth": (HIDDEN, 1),
+    }, TABLES),
 }
 golden = {}
 for name, (model, layers, tables) in MODELS.items():
     shapes = {}
-    for layer_, (inputs, outputs) in layers.items():
-        shapes |= {f"{layer_}.weight": [outputs, inputs], f"{layer_}.bias": [outputs]}
+    for layer_, size in layers.items():
+        match size:
+            case (inputs, outputs):
+                shapes |= {f"{layer_}.weight": [outputs, inputs], f"{layer_}.bias": [outputs]}
+            case values:
+                shapes[f"{layer_}.weight"] = [values]
     p = {key: draw(f"{name}.{key}", shape).requires_grad_() for key, shape in (shapes | tables).items()}
     loss = -F.logsigmoid(model(p)).mean()
     loss.backward()
