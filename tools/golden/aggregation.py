@@ -32,18 +32,18 @@ scale = K**0.5
 
 def block(queries):
     scores = (padded * queries[:, None, :]).sum(-1).masked_fill(~mask, float("-inf"))
-    return (F.softmax(scores, -1)[:, :, None] * padded).sum(1) * scale
+    return (F.softmax(scores, -1)[:, :, None] * padded).sum(1)
 
 
 def forward(p, blocks, gated):
-    pooled = scale * padded.sum(1) / mask.sum(1, keepdim=True)
+    pooled = padded.sum(1) / mask.sum(1, keepdim=True)
     if blocks > 0:
         pooled = block(p["query"].expand(len(LENGTHS), K))
     if blocks > 1:
         pooled = block(torch.tanh(F.linear(pooled, p["second.weight"], p["second.bias"])))
     if gated:
         pooled = torch.sigmoid(F.linear(pooled, p["gate.weight"], p["gate.bias"])) * pooled
-    hidden = F.relu(F.linear(pooled, p["hidden.weight"], p["hidden.bias"]))
+    hidden = F.relu(F.linear(scale * pooled, p["hidden.weight"], p["hidden.bias"]))
     return F.linear(hidden, p["output.weight"], p["output.bias"])
 
 

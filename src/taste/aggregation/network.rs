@@ -1,17 +1,17 @@
 //! From a set of pictures to the probability of every category.
 //!
 //! ```text
-//! average   r = √K mean_m f_m
-//! one       r0 = √K Σ a_m f_m,   a = softmax_m(q . f_m)
-//! two       q1 = tanh(W r0 + b),   r = √K Σ a_m f_m,   a = softmax_m(q1 . f_m)
-//! gated     r' = σ(W' r + b') ∘ r
-//! head      z = W2 dropout(0 ∨ (W1 r + b1)) + b2,   p = σ(z)
+//! average   r = mean_m f_m
+//! one       r = Σ a_m f_m,   a = softmax_m(q . f_m)
+//! two       q1 = tanh(W r + b),   r' = Σ a_m f_m,   a = softmax_m(q1 . f_m)
+//! gated     r'' = σ(W' r' + b') ∘ r'
+//! head      z = W2 dropout(0 ∨ (W1 √K r + b1)) + b2,   p = σ(z)
 //! ```
 //!
-//! Features `f_m` have length one and K values; times √K, values are about one whatever K, which is what layers are
-//! used to. Queries look at the features as they are, or the first steps would make them jump from one
-//! picture to the next. Queries and gates start at zero: every variant begins as the average, and learns
-//! what to leave.
+//! Features `f_m` have length one and K values; times √K, values are about one whatever K, which is what the head's layers
+//! are used to. Queries and gates look at the features as they are: a step of Adam moves each weight alike, and K values
+//! about one would carry a query from one picture to the next and a gate from open to shut. Both start at zero: every
+//! variant begins as the average, and learns what to leave.
 
 use candle_core::{Device, Result, Tensor};
 use serde::{Deserialize, Serialize};
@@ -136,19 +136,17 @@ impl Aggregator {
 
     /// The sets' pictures pooled, before gating. In: a row a picture, as the features are.
     pub fn pool(&self, features: &Tensor, sets: &Stretches, learns: bool) -> Result<Pooled> {
-        let scale = (self.extent.features as f64).sqrt();
         let shape = (sets.len(), self.extent.features);
         if self.variant == Variant::Average {
             let nothing = Tensor::zeros(shape, candle_core::DType::F32, &Device::Cpu)?;
-            let rows = (attend(features, &nothing, sets)? * scale)?;
-            return Ok(Pooled { rows, queries: None });
+            return Ok(Pooled { rows: attend(features, &nothing, sets)?, queries: None });
         }
         let mut queries =
             self.parameters.get("query", learns)?.broadcast_as(shape)?.contiguous()?;
-        let mut rows = (attend(features, &queries, sets)? * scale)?;
+        let mut rows = attend(features, &queries, sets)?;
         if self.variant.blocks() > 1 {
             queries = self.parameters.apply(&rows, "second", Activation::Tanh, learns)?;
-            rows = (attend(features, &queries, sets)? * scale)?;
+            rows = attend(features, &queries, sets)?;
         }
         Ok(Pooled { rows, queries: Some(queries) })
     }
@@ -161,6 +159,7 @@ impl Aggregator {
             let gate = self.parameters.apply(&rows, "gate", Activation::Sigmoid, learns)?;
             rows = (gate * rows)?;
         }
+        let rows = (rows * (self.extent.features as f64).sqrt())?;
         let mut hidden = self.parameters.apply(&rows, "hidden", Activation::Relu, learns)?;
         if let Pass::Train(chance) = pass
             && self.extent.dropout > 0.0
