@@ -39,8 +39,7 @@ const JUDGING: &str = "Judging";
 pub struct Args {
     /// The collection
     collection: PathBuf,
-    /// A model to judge: bpr-mf, vbpr, dvbpr, dvbpr-alexnet, dvbpr-cae, dvbpr-ENCODER for any image encoder [default:
-    /// bpr-mf,vbpr]
+    /// A model to judge, any that `lookalike train` knows but a blend (`rating` by itself) [default: bpr-mf,vbpr]
     #[arg(long, value_name = "MODEL", env = "LOOKALIKE_MODEL", value_delimiter = ',')]
     model: Vec<String>,
     /// Change a setting of a model
@@ -100,13 +99,21 @@ fn arrivals(text: &str) -> Result<f32, String> {
     }
 }
 
+/// What `--set` calls all four models of sets of pictures together.
+const ALL_VARIANTS: &str = "aggregation";
+
 pub fn run(args: &Args, common: &Common) -> Outcome {
     let collection = common.open(&args.collection)?;
     let names: Vec<&str> = match args.model.as_slice() {
         [] => Recipe::QUICK.to_vec(),
         names => names.iter().map(String::as_str).collect(),
     };
-    let set = changes(&args.set)?;
+    let variants = Variant::ALL.map(Variant::model);
+    let judged = match args.categories {
+        true => [[ALL_VARIANTS].as_slice(), &variants].concat(),
+        false => names.clone(),
+    };
+    let set = changes(&args.set, &judged)?;
     if names == ["rating"] {
         let settings = RatingSettings::changed(set.get("rating").map_or(&[][..], Vec::as_slice))?;
         let interactions = args.dividing.interactions(&collection)?;
@@ -125,8 +132,9 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
             plot: args.plot.as_deref(),
         };
         let usual = |variant: Variant| {
-            let changes = set.get("aggregation").map_or(&[][..], Vec::as_slice);
-            Ok(AggregationSettings::changed(variant, changes)?)
+            let of = |model: &str| set.get(model).map_or(&[][..], Vec::as_slice);
+            let changes = [of(ALL_VARIANTS), of(variant.model())].concat();
+            Ok(AggregationSettings::changed(variant, &changes)?)
         };
         return taste_categories::evaluate(&judging, usual, &interactions, &material, common);
     }

@@ -59,12 +59,21 @@ impl Dividing {
 }
 
 /// `MODEL.NAME=VALUE`, by model.
-pub fn changes(set: &[String]) -> Result<BTreeMap<String, Vec<(String, String)>>, String> {
+///
+/// A change of a model that is not among the `known` is an error: nobody is to wonder why it made no difference.
+pub fn changes(
+    set: &[String],
+    known: &[&str],
+) -> Result<BTreeMap<String, Vec<(String, String)>>, String> {
     let mut by_model: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
     for change in set {
         let (model, name, value) = setting(change).ok_or_else(|| {
             format!("--set {change}: write MODEL.NAME=VALUE, such as vbpr.visual=64")
         })?;
+        if !known.contains(&model) {
+            let known = known.join(", ");
+            return Err(format!("--set {change}: this is about {known}, and not about {model}"));
+        }
         by_model.entry(model.to_owned()).or_default().push((name.to_owned(), value.to_owned()));
     }
     Ok(by_model)

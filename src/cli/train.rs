@@ -94,7 +94,11 @@ pub fn run(args: &Args, common: &Common) -> Outcome {
     if let Some(file) = &args.interactions {
         args.reading.take(&args.collection, file, common)?;
     }
-    let set = changes(&args.set)?;
+    let trained: Vec<&str> = match args.model.as_str() {
+        "blend" => args.of.iter().map(String::as_str).collect(),
+        model => vec![model],
+    };
+    let set = changes(&args.set, &trained)?;
     if args.model == "rating" {
         let settings = RatingSettings::changed(set.get("rating").map_or(&[], Vec::as_slice))?;
         let collection = common.open(&args.collection)?;

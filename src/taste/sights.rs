@@ -64,17 +64,17 @@ impl Sights {
         material: &Material<'_>,
         see: impl Fn(&[Pixels]) -> Result<Vec<Vec<f32>>, Error>,
     ) -> Result<(), Error> {
-        for (round, some) in missing.chunks(TOGETHER).enumerate() {
+        let (mut looked, all) = (0, missing.len());
+        for some in missing.chunks(TOGETHER) {
             let (hashes, pixels) = prepared(some, encoder);
             let rows = see(&pixels)?;
             self.rows.extend(hashes.into_iter().zip(rows));
             self.unwritten += some.len();
-            let looked = round * TOGETHER + some.len();
-            material.tell(&format!(
-                "{} has seen {looked} of {} pictures",
-                encoder.name(),
-                missing.len()
-            ));
+            let tenths = looked * 10 / all;
+            looked += some.len();
+            if looked * 10 / all > tenths {
+                material.tell(&format!("{} has seen {looked} of {all} pictures", encoder.name()));
+            }
             if self.unwritten >= WORTH_WRITING.max(self.rows.len() / 2) {
                 self.write()?;
             }
