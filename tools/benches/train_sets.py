@@ -1,4 +1,5 @@
-"""An epoch of the models of sets of pictures, ours against PyTorch's: the four aggregation networks, ACF and CuratorNet.
+"""An epoch of the models of sets of pictures, ours against PyTorch's: the four aggregation networks, ACF (of whole
+pictures, and with attention within them) and CuratorNet.
 
 The same drawn users, features and first weights, one thread each, in turns; both draw their own batches (and negatives, for
 ACF and CuratorNet), so before anything is timed, the mean losses of the first epoch have to agree to three in a hundred. The
@@ -12,7 +13,7 @@ from pathlib import Path
 from harness import Worker, arguments, build, compare, finish, in_turns, python_with
 
 PEER = Path(__file__).with_name("train_sets_peer.py")
-MODELS = ["aggregation-average", "aggregation-1", "aggregation-2", "aggregation-gated", "acf", "curatornet"]
+MODELS = ["aggregation-average", "aggregation-1", "aggregation-2", "aggregation-gated", "acf", "acf-tiles", "curatornet"]
 # Users, items, length of a feature, categories.
 SIZES, QUICK = [2_000, 3_000, 1_280, 100], [500, 500, 320, 50]
 

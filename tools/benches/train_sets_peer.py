@@ -54,19 +54,19 @@ def aggregation():
 
     def block(x, there, queries):
         scores = torch.bmm(x, queries[:, :, None])[:, :, 0].masked_fill(~there, float("-inf"))
-        return torch.bmm(F.softmax(scores, -1)[:, None], x)[:, 0] * scale
+        return torch.bmm(F.softmax(scores, -1)[:, None], x)[:, 0]
 
     def step(some):
         x, there = features[padded[some]], mask[some]
         if blocks == 0:
-            pooled = scale * (x * there[:, :, None]).sum(1) / there.sum(1, keepdim=True)
+            pooled = (x * there[:, :, None]).sum(1) / there.sum(1, keepdim=True)
         else:
             pooled = block(x, there, p["query"].expand(len(some), -1))
         if blocks > 1:
             pooled = block(x, there, torch.tanh(dense(p, pooled, "second")))
         if gated:
             pooled = torch.sigmoid(dense(p, pooled, "gate")) * pooled
-        logits = dense(p, F.relu(dense(p, pooled, "hidden")), "output")
+        logits = dense(p, F.relu(dense(p, scale * pooled, "hidden")), "output")
         loss = F.binary_cross_entropy_with_logits(logits, labels[some], pos_weight=weight)
         adam.zero_grad(set_to_none=True)
         loss.backward()
@@ -105,7 +105,10 @@ def bpr(step):
 
 
 def acf():
-    p = layers("user", "item", "worth")
+    within = model == "acf-tiles"
+    p = layers("user", "item", "worth", *["tile", "question"] * within)
+    if within:
+        tiles, p["answer.weight"] = load("tiles"), torch.nn.Parameter(load("answer.weight"))
     adam = torch.optim.Adam(p.values(), lr=1e-3)
     tables = [torch.nn.Embedding.from_pretrained(load(name), freeze=False, sparse=True) for name in ("users", "items")]
     sparse = torch.optim.SparseAdam([table.weight for table in tables], lr=3e-3)
@@ -117,8 +120,15 @@ def acf():
         user, _ = there.nonzero(as_tuple=True)
         flat = rows[there]
         g, profile = tables[0](people), tables[1](flat)
-        seen = torch.cat([profile, looks[flat]], 1)
-        hidden = F.relu(dense(p, seen, "item") + dense(p, g, "user")[user])
+        if within:
+            # Each picture goes through its layer once.
+            named, place = torch.unique(flat, return_inverse=True)
+            keys, contents = dense(p, tiles[named], "tile")[place].chunk(2, -1)
+            counts = F.softmax(F.relu(dense(p, g, "question")[user, None] + keys) @ p["answer.weight"], 1)
+            seen = dense(p, profile, "item") + torch.bmm(counts[:, None], contents)[:, 0]
+        else:
+            seen = dense(p, torch.cat([profile, looks[flat]], 1), "item")
+        hidden = F.relu(seen + dense(p, g, "user")[user])
         worth = torch.full(there.shape, float("-inf")).masked_scatter(there, dense(p, hidden, "worth")[:, 0])
         weights = F.softmax(worth, -1)[there]
         pooled = torch.zeros_like(g).index_add(0, user, weights[:, None] * profile[:, latent:])
@@ -163,7 +173,7 @@ def curatornet():
     return bpr(step)
 
 
-epoch = {"acf": acf, "curatornet": curatornet}.get(model, aggregation)()
+epoch = {"acf": acf, "acf-tiles": acf, "curatornet": curatornet}.get(model, aggregation)()
 print(json.dumps({"sets": users}), flush=True)
 for line in sys.stdin:
     losses = [epoch() for _ in range(int(line))]

@@ -1,8 +1,8 @@
 //! Our side of the epochs of sets of pictures in `tools/bench train`.
 //!
 //! `sets_worker MODEL FOLDER USERS ITEMS DIMENSION CATEGORIES THREADS` draws users with 5 to 12 items each, pictures' features
-//! and items' categories, makes MODEL (`aggregation-...`, `acf`, `curatornet`), and writes all of it with the first weights
-//! into FOLDER for the peer: `NAME.f32` and `NAME.u32`, little-endian, and `shapes.json`. Then it answers each line `COUNT` on
+//! and items' categories, makes MODEL (`aggregation-...`, `acf`, `acf-tiles` with attention within pictures, `curatornet`), and
+//! writes all of it with the first weights into FOLDER for the peer: `NAME.f32` and `NAME.u32`, little-endian, and `shapes.json`. Then it answers each line `COUNT` on
 //! stdin with the mean loss of the last of so many epochs more.
 
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use lookalike::taste::aggregation::{Aggregation, AggregationSettings, Variant};
-use lookalike::taste::{Features, History, Material, Model, Recipe, State};
+use lookalike::taste::{Features, History, Material, Model, Recipe, State, Tiles};
 use lookalike_tools::seed::Rng;
 use rayon::ThreadPoolBuilder;
 use serde_json::json;
@@ -23,9 +23,13 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 /// What is learned from.
 struct Drawn {
     features: Features,
+    tiles: Tiles,
     sets: History,
     labels: History,
 }
+
+/// Rows of tiles of a picture, and numbers a tile.
+const TILES: (usize, usize) = (3, 64);
 
 /// A model in training.
 enum Learner {
@@ -73,6 +77,8 @@ fn draw(users: usize, items: usize, dimension: usize, categories: usize) -> Draw
         let length = row.iter().map(|x| x * x).sum::<f32>().sqrt();
         row.iter_mut().for_each(|x| *x /= length);
     }
+    let (count, numbers) = (TILES.0 * TILES.0, TILES.1);
+    let tiles = (0..items * count * numbers).map(|_| rng.normal() as f32).collect();
     let of: Vec<[u32; 2]> =
         (0..items).map(|_| [0, 1].map(|_| rng.below(categories) as u32)).collect();
     let (mut sets, mut labels) = (Vec::new(), Vec::new());
@@ -85,6 +91,7 @@ fn draw(users: usize, items: usize, dimension: usize, categories: usize) -> Draw
     }
     Drawn {
         features: Features::new(rows, dimension),
+        tiles: Tiles::new(tiles, count, numbers),
         sets: History::new(users, items, sets),
         labels: History::new(users, categories, labels),
     }
@@ -100,7 +107,15 @@ fn start(model: &str, drawn: &Drawn, numbers: &[u32]) -> Outcome<Learner> {
         return Ok(Learner::Sets(Box::new(model)));
     }
     let material = Material::bare(numbers, Some(drawn.features.clone()));
-    Ok(Learner::Triples(Recipe::new(model, &[])?.build(&material, &drawn.sets, 1)?))
+    let material = material.showing(TILES.0, drawn.tiles.clone());
+    let recipe = match model {
+        "acf-tiles" => {
+            let changes = [("tiles", TILES.0), ("components", TILES.1)];
+            Recipe::new("acf", &changes.map(|(name, value)| (name.to_owned(), value.to_string())))
+        }
+        _ => Recipe::new(model, &[]),
+    };
+    Ok(Learner::Triples(recipe?.build(&material, &drawn.sets, 1)?))
 }
 
 fn write(folder: &Path, drawn: &Drawn, state: &State) -> Outcome<()> {
@@ -112,6 +127,11 @@ fn write(folder: &Path, drawn: &Drawn, state: &State) -> Outcome<()> {
     shapes.insert("features".to_owned(), vec![drawn.features.len(), drawn.features.dimension()]);
     let features = drawn.features.values().iter().map(|x| x.to_le_bytes());
     save(&folder.join("features.f32"), features)?;
+    let numbers: Vec<u32> = (0..drawn.features.len() as u32).collect();
+    let tiles = drawn.tiles.of_items(&numbers);
+    save(&folder.join("tiles.f32"), tiles.iter().map(|x| x.to_le_bytes()))?;
+    let (count, each) = (drawn.tiles.count(), drawn.tiles.dimension());
+    shapes.insert("tiles".to_owned(), vec![numbers.len(), count, each]);
     for (name, history) in [("sets", &drawn.sets), ("labels", &drawn.labels)] {
         let numbers = history.pairs().flat_map(|(user, other)| [user, other]);
         save(&folder.join(format!("{name}.u32")), numbers.map(u32::to_le_bytes))?;
