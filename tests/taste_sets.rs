@@ -4,14 +4,18 @@
 mod support;
 
 use std::fs;
-use std::path::PathBuf;
-use std::sync::Mutex;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
+use candle_core::{Device as Anywhere, Tensor};
+use lookalike::encode::store::ModelStore;
+use lookalike::encode::{Device, ImageEncoder};
 use lookalike::taste::{
-    Blend, Error, InteractionFile, InteractionOptions, Interactions, Material, Recipe, Reranker,
-    Reranking, Served, Split, SplitRule, Training, Visitor, attempt, rerankers,
+    Blend, Chance, Error, InteractionFile, InteractionOptions, Interactions, Material, Recipe,
+    Reranker, Reranking, Served, Split, SplitRule, Training, Visitor, attempt, rerankers,
 };
-use lookalike::{Collection, Item, Query};
+use lookalike::{Collection, Indexer, Item, Query};
+use serde_json::Value;
 use support::{Both, pictured};
 
 const COLOURS: [(&str, [u8; 3]); 3] =
@@ -23,8 +27,12 @@ struct Shop {
 }
 
 impl Shop {
-    /// Items whose category is their colour; users who take of one or two of them.
     fn new() -> Self {
+        Shop::indexed_by(|both, path| both.indexer(path))
+    }
+
+    /// Items whose category is their colour; users who take of one or two of them.
+    fn indexed_by<'a>(indexer: impl FnOnce(&Both, &Path) -> Indexer<'a>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let item = |n: usize| {
             let (name, colour) = COLOURS[n % 3];
@@ -33,7 +41,8 @@ impl Shop {
             Item { fields: [("kind".to_owned(), name.into())].into_iter().collect(), ..item }
         };
         let both = Both::default();
-        both.index(&directory.path().join("shop"), (0..30).map(item));
+        let items = support::entries((0..30).map(item));
+        indexer(&both, &directory.path().join("shop")).run(items).unwrap();
         let mut purchases = "user,item,time\n".to_owned();
         for (user, time) in (0..24).flat_map(|user| (0..5).map(move |time| (user, time))) {
             let item =
@@ -174,4 +183,80 @@ fn a_blend_is_kept_and_is_its_members() {
         fs::write(&file, damaged).unwrap();
         assert!(matches!(Blend::kept(&collection), Err(Error::Damaged { .. })), "{damaged}");
     }
+}
+
+/// A MobileNet-v1 of drawn weights, in a store.
+fn store(cache: &Path, name: &str) -> (ModelStore, Arc<dyn ImageEncoder>) {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/golden/image");
+    let golden = fs::read(golden.join("mobilenet-v1.json")).unwrap();
+    let golden: Value = serde_json::from_slice(&golden).unwrap();
+    let drawn = |(part, shape): (&String, &Value)| {
+        let shape: Vec<usize> = serde_json::from_value(shape.clone()).unwrap();
+        let count = shape.iter().product();
+        let values = match shape.len() {
+            1 => vec![
+                if part.ends_with("weight") || part.ends_with("var") { 1.0 } else { 0.1 };
+                count
+            ],
+            _ => {
+                let inputs: usize = shape[1..].iter().product();
+                Chance::new(1, part, 0).normals(count, (2.0 / inputs as f32).sqrt())
+            }
+        };
+        (part.clone(), Tensor::from_vec(values, shape, &Anywhere::Cpu).unwrap())
+    };
+    let tensors: std::collections::HashMap<String, Tensor> =
+        golden["shapes"].as_object().unwrap().iter().map(drawn).collect();
+    let folder = tempfile::tempdir().unwrap();
+    candle_core::safetensors::save(&tensors, folder.path().join("model.safetensors")).unwrap();
+    let store = ModelStore::at(cache);
+    let model = store.add(folder.path(), Some(name)).unwrap();
+    (store, model.open_image(&Device::cpu()).unwrap().into())
+}
+
+#[test]
+fn attention_within_pictures_looks_at_each_once_and_again_at_what_is_damaged() {
+    let cache = tempfile::tempdir().unwrap();
+    let (store, encoder) = store(cache.path(), "eyes");
+    let shop = Shop::indexed_by(|_, path| Indexer::new(path).image_encoder("eyes", encoder));
+    let collection = Collection::open(&shop.path()).unwrap();
+    let interactions = Interactions::of(&collection).unwrap();
+    let split = Split::new(&interactions, SplitRule::Last, 1).for_serving();
+    let changes = [("tiles", "2"), ("components", "5"), ("latent", "8"), ("attention", "8")]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    // An epoch's loss, and what was told.
+    let epoch = |collection: &Collection, changes: &[(String, String)]| {
+        let told = Mutex::new(Vec::new());
+        let tell = |progress: &str| told.lock().unwrap().push(progress.to_owned());
+        let material = Material::of(collection, &interactions);
+        let material = material.with_models(store.clone()).telling(&tell);
+        let mut model = Recipe::new("acf", changes)?.build(&material, &split.train, 1)?;
+        let loss = model.epoch(&split.train, 1, 0)?;
+        drop((model, material));
+        Ok::<_, Error>((loss, told.into_inner().unwrap()))
+    };
+    let (loss, told) = epoch(&collection, &changes).unwrap();
+    // Thirty items, and a picture a colour.
+    assert_eq!(told, ["mobilenet-v1 has seen 3 of 3 pictures"]);
+    assert_eq!(epoch(&collection, &changes).unwrap(), (loss, vec![]));
+    let kept = fs::read_dir(shop.path().join("taste/features")).unwrap();
+    let [file] = &kept.map(|entry| entry.unwrap().path()).collect::<Vec<_>>()[..] else { panic!() };
+    let whole = fs::read(file).unwrap();
+    for damaged in [&whole[..whole.len() - 1], &[], b"something else"] {
+        fs::write(file, damaged).unwrap();
+        assert_eq!(epoch(&collection, &changes).unwrap(), (loss, told.clone()));
+        assert!(fs::read(file).unwrap() == whole);
+    }
+    // Pictures that are no longer what was indexed say nothing, and stand in nobody's way.
+    fs::remove_file(file).unwrap();
+    let picture = |n: usize| shop.directory.path().join(format!("k{n:02}.png"));
+    (2..30).step_by(3).for_each(|n| fs::copy(picture(1), picture(n)).map(|_| ()).unwrap());
+    let (other, _) = epoch(&collection, &changes).unwrap();
+    assert!(other.is_finite() && fs::metadata(file).unwrap().len() < whole.len() as u64);
+
+    // Whose encoder is not at hand, whose pictures are seen as wholes.
+    let foreign = Shop::new();
+    let blind = epoch(&foreign.open(), &changes).unwrap_err();
+    assert!(matches!(blind, Error::Store(_)), "{blind}");
+    assert!(epoch(&foreign.open(), &[]).unwrap().0.is_finite());
 }

@@ -59,6 +59,8 @@ pub struct AcfSettings {
     pub rate_tables: f32,
     /// What keeps users and items small.
     pub lambda: f32,
+    /// The deviation of the first numbers of users and items.
+    pub spread: f32,
     /// Where chance starts from.
     pub seed: u64,
 }
@@ -75,6 +77,7 @@ impl Default for AcfSettings {
             rate: 1e-3,
             rate_tables: 3e-3,
             lambda: 0.01,
+            spread: 0.1,
             seed: 1,
         }
     }
@@ -231,19 +234,15 @@ impl Acf {
     fn new(sight: Sight, history: &History, settings: AcfSettings) -> Computed<Self> {
         let attention = Attention::new(sight, &settings)?;
         let steps = AdamSettings { rate: settings.rate, ..AdamSettings::default() };
-        let drawn = |name, rows: usize, width: usize| {
-            Table::new(width, Chance::new(settings.seed, name, 0).normals(rows * width, 0.1), rows)
-        };
-        let latent = settings.latent;
+        let AcfSettings { latent, spread, seed, .. } = settings;
+        let g = Chance::new(seed, "acf g", 0).normals(history.users() * latent, spread);
+        let pairs = Chance::new(seed, "acf v p", 0);
+        let pairs = rows_of_known(history, pairs, 2 * latent, spread);
         Ok(Acf {
             adam: Adam::new(attention.parameters.iter(), steps),
             lazy: LazyAdam::new(settings.rate_tables),
-            users: drawn("acf g", history.users(), latent),
-            items: {
-                let chance = Chance::new(settings.seed, "acf v p", 0);
-                let rows = rows_of_known(history, chance, 2 * latent, 0.1);
-                Table::new(2 * latent, rows, history.inventory())
-            },
+            users: Table::new(latent, g, history.users()),
+            items: Table::new(2 * latent, pairs, history.inventory()),
             sets: history.clone(),
             attention,
             settings,
