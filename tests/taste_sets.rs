@@ -186,7 +186,7 @@ fn a_blend_is_kept_and_is_its_members() {
 }
 
 /// A MobileNet-v1 of drawn weights, in a store.
-fn store(cache: &Path, name: &str) -> (ModelStore, Arc<dyn ImageEncoder>) {
+fn store(cache: &Path, name: &str, seed: u64) -> (ModelStore, Arc<dyn ImageEncoder>) {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/golden/image");
     let golden = fs::read(golden.join("mobilenet-v1.json")).unwrap();
     let golden: Value = serde_json::from_slice(&golden).unwrap();
@@ -200,7 +200,7 @@ fn store(cache: &Path, name: &str) -> (ModelStore, Arc<dyn ImageEncoder>) {
             ],
             _ => {
                 let inputs: usize = shape[1..].iter().product();
-                Chance::new(1, part, 0).normals(count, (2.0 / inputs as f32).sqrt())
+                Chance::new(seed, part, 0).normals(count, (2.0 / inputs as f32).sqrt())
             }
         };
         (part.clone(), Tensor::from_vec(values, shape, &Anywhere::Cpu).unwrap())
@@ -217,15 +217,15 @@ fn store(cache: &Path, name: &str) -> (ModelStore, Arc<dyn ImageEncoder>) {
 #[test]
 fn attention_within_pictures_looks_at_each_once_and_again_at_what_is_damaged() {
     let cache = tempfile::tempdir().unwrap();
-    let (store, encoder) = store(cache.path(), "eyes");
+    let (store, encoder) = store(cache.path(), "eyes", 1);
     let shop = Shop::indexed_by(|_, path| Indexer::new(path).image_encoder("eyes", encoder));
-    let collection = Collection::open(&shop.path()).unwrap();
+    let collection = Collection::open(shop.path()).unwrap();
     let interactions = Interactions::of(&collection).unwrap();
     let split = Split::new(&interactions, SplitRule::Last, 1).for_serving();
     let changes = [("tiles", "2"), ("components", "5"), ("latent", "8"), ("attention", "8")]
         .map(|(name, value)| (name.to_owned(), value.to_owned()));
     // An epoch's loss, and what was told.
-    let epoch = |collection: &Collection, changes: &[(String, String)]| {
+    let epoch_by = |store: &ModelStore, collection: &Collection, changes: &[(String, String)]| {
         let told = Mutex::new(Vec::new());
         let tell = |progress: &str| told.lock().unwrap().push(progress.to_owned());
         let material = Material::of(collection, &interactions);
@@ -235,6 +235,7 @@ fn attention_within_pictures_looks_at_each_once_and_again_at_what_is_damaged() {
         drop((model, material));
         Ok::<_, Error>((loss, told.into_inner().unwrap()))
     };
+    let epoch = |collection: &Collection, changes: &[_]| epoch_by(&store, collection, changes);
     let (loss, told) = epoch(&collection, &changes).unwrap();
     // Thirty items, and a picture a colour.
     assert_eq!(told, ["mobilenet-v1 has seen 3 of 3 pictures"]);
@@ -253,7 +254,20 @@ fn attention_within_pictures_looks_at_each_once_and_again_at_what_is_damaged() {
     (2..30).step_by(3).for_each(|n| fs::copy(picture(1), picture(n)).map(|_| ()).unwrap());
     let (other, _) = epoch(&collection, &changes).unwrap();
     assert!(other.is_finite() && fs::metadata(file).unwrap().len() < whole.len() as u64);
+    fs::remove_file(file).unwrap();
+    (0..30).for_each(|n| fs::remove_file(picture(n)).unwrap());
+    let blind = epoch(&collection, &changes).unwrap_err().to_string();
+    assert!(blind.contains("cannot be read") && blind.contains("acf.tiles=0"), "{blind}");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let (others, _) = self::store(elsewhere.path(), "eyes", 2);
+    let blind = epoch_by(&others, &collection, &changes).unwrap_err().to_string();
+    assert!(blind.contains("no longer the one") && blind.contains("acf.tiles=0"), "{blind}");
 
+    for (name, value) in [("components", "0"), ("tiles", "1000")] {
+        let changed = [&changes[..], &[(name.to_owned(), value.to_owned())]].concat();
+        let refused = epoch(&collection, &changed).unwrap_err().to_string();
+        assert_eq!(refused, format!("\"{value}\" is no value for {name}"));
+    }
     // Whose encoder is not at hand, whose pictures are seen as wholes.
     let foreign = Shop::new();
     let blind = epoch(&foreign.open(), &changes).unwrap_err();

@@ -16,7 +16,6 @@ use candle_core::{DType, Device, Result as Computed, Tensor, Var};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::Error;
 use super::adam::{Adam as LazyAdam, Table};
 use super::aggregation::{Stretches, attend};
 use super::chance::Chance;
@@ -34,6 +33,7 @@ use super::profile::{Batch, distinct};
 use super::recipe::map;
 use super::tiles::Tiles;
 use super::triples::{Triple, rows_of_known, triples};
+use super::{Error, ModelError};
 use within::{Look, within};
 
 mod within;
@@ -77,11 +77,14 @@ impl Default for AcfSettings {
             rate: 1e-3,
             rate_tables: 3e-3,
             lambda: 0.01,
-            spread: 0.1,
+            spread: 0.01,
             seed: 1,
         }
     }
 }
+
+/// More rows of tiles than the last maps of any network have.
+const MOST_TILES: usize = 32;
 
 /// What attention sees of pictures.
 enum Sight {
@@ -216,9 +219,14 @@ impl Plan for AcfSettings {
         history: &History,
         seed: u64,
     ) -> Result<Box<dyn Model>, Error> {
-        let sight = match self.tiles {
-            0 => Sight::Whole(Arc::clone(material.needed_features("acf")?)),
-            side => Sight::Tiles(material.tiles("acf", (side, self.components))?),
+        let refused = |name: &str, value: usize| {
+            Error::from(ModelError::Value { name: name.to_owned(), text: value.to_string() })
+        };
+        let sight = match (self.tiles, self.components) {
+            (0, _) => Sight::Whole(Arc::clone(material.needed_features("acf")?)),
+            (side, _) if side > MOST_TILES => return Err(refused("tiles", side)),
+            (_, 0) => return Err(refused("components", 0)),
+            (side, components) => Sight::Tiles(material.tiles("acf", (side, components))?),
         };
         let settings = AcfSettings { seed, ..self.clone() };
         Acf::new(sight, history, settings)

@@ -183,7 +183,8 @@ pub enum ModelError {
     },
     /// It looks at the parts of pictures, and they cannot be told apart.
     #[error(
-        "{model} looks at the parts of pictures, and {why}: index some, or let it go by whole ones, {model}.tiles=0"
+        "{model} looks at the parts of pictures, and {why}: index them anew, or let it go by whole ones, \
+         {model}.tiles=0"
     )]
     Blind {
         /// The model.

@@ -71,6 +71,9 @@ impl Tiles {
                 // By their hashes, the first are any.
                 let missing = sights.missing(&pictures);
                 let (_, pixels) = prepared(&missing[..missing.len().min(SAMPLE)], encoder);
+                if pixels.is_empty() {
+                    return Err(blind("they cannot be read any more").into());
+                }
                 let basis = Basis::of(&cut(&pixels)?.concat(), (full, dimension));
                 sights.basis = basis.state();
                 basis
