@@ -13,8 +13,8 @@
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
-use crate::encode::kernels::{Isa, exp, for_each_isa};
-use crate::taste::net::values::{elements, stored, sum_of, tensor, with};
+use crate::encode::kernels::{Isa, for_each_isa};
+use crate::taste::net::values::{elements, stored, sum_of, tensor, weigh, with};
 
 /// Somebody's look at an item, by their places among the questions and among the items.
 #[derive(Debug, Clone, Copy)]
@@ -77,21 +77,18 @@ fn question(look: Look, size: Size) -> std::ops::Range<usize> {
 
 for_each_isa! {
     /// What each tile counts for.
-    weigh(tiles: &[f32], q: &[f32], w: &[f32], counts: &mut [f32]) runs weigh_all
+    count(tiles: &[f32], q: &[f32], w: &[f32], counts: &mut [f32]) runs count_all
 }
 
 #[inline(always)]
-fn weigh_all(tiles: &[f32], q: &[f32], w: &[f32], counts: &mut [f32]) {
+fn count_all(tiles: &[f32], q: &[f32], w: &[f32], counts: &mut [f32]) {
     let wide = tiles.len() / counts.len();
     let mut z = vec![0.0; q.len()];
     for (count, tile) in counts.iter_mut().zip(tiles.chunks_exact(wide)) {
         z.iter_mut().zip(q.iter().zip(tile)).for_each(|(z, (q, k))| *z = (q + k).max(0.0));
         *count = sum_of(&z, w, |z, w| z * w);
     }
-    let most = counts.iter().fold(f32::NEG_INFINITY, |most, e| if *e > most { *e } else { most });
-    counts.iter_mut().for_each(|e| *e = exp(*e - most));
-    let scale = 1.0 / counts.iter().sum::<f32>();
-    counts.iter_mut().for_each(|a| *a *= scale);
+    weigh(counts);
 }
 
 for_each_isa! {
@@ -180,7 +177,7 @@ impl CustomOp3 for Within {
             || vec![0.0; self.count],
             |counts, (y, &look)| {
                 let tiles = &tiles[self.tiles(look, size)];
-                weigh(isa, tiles, &q[question(look, size)], w, counts);
+                count(isa, tiles, &q[question(look, size)], w, counts);
                 gather(isa, tiles, counts, y);
             },
         );
@@ -203,7 +200,7 @@ impl CustomOp3 for Within {
             for (&look, dy) in self.looks.iter().zip(dy.chunks_exact(size.contents)) {
                 let (item, user) = (self.tiles(look, size), question(look, size));
                 let seen = Seen { tiles: &tiles[item.clone()], q: &q[user.clone()], w, dy };
-                weigh(isa, seen.tiles, seen.q, w, &mut counts);
+                count(isa, seen.tiles, seen.q, w, &mut counts);
                 trace(isa, seen, &mut counts, &mut dtiles[item], &mut dq[user], &mut dw);
             }
             [dq, dtiles, dw]

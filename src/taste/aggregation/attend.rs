@@ -15,7 +15,7 @@ use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
 use crate::encode::kernels::{Isa, for_each_isa};
-use crate::taste::net::values::{elements, stored, sum_of, tensor, with};
+use crate::taste::net::values::{elements, stored, sum_of, tensor, weigh, with};
 
 /// Where sets begin among the rows of their pictures, and where the last one ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,10 +62,7 @@ impl Stretches {
 pub fn attention(pictures: &[f32], query: &[f32]) -> Vec<f32> {
     let mut weights = vec![0.0; pictures.len() / query.len().max(1)];
     products(Isa::best(), pictures, query, &mut weights);
-    let largest = weights.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    weights.iter_mut().for_each(|weight| *weight = (*weight - largest).exp());
-    let all: f32 = weights.iter().sum();
-    weights.iter_mut().for_each(|weight| *weight /= all);
+    weigh(&mut weights);
     weights
 }
 

@@ -2,6 +2,8 @@
 
 use candle_core::{CpuStorage, Layout, Result, Shape, Storage, Tensor, bail};
 
+use crate::encode::kernels::exp;
+
 /// Values that are added up side by side.
 const LANES: usize = 16;
 
@@ -69,4 +71,13 @@ pub(in crate::taste) fn sum_of(a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32
 /// The sum of values.
 pub(in crate::taste) fn sum(values: &[f32]) -> f32 {
     sum_of(values, values, |value, _| value)
+}
+
+/// Softmax in place: what some values count for beside each other, one in all.
+#[inline(always)]
+pub(in crate::taste) fn weigh(values: &mut [f32]) {
+    let most = values.iter().fold(f32::NEG_INFINITY, |most, x| if *x > most { *x } else { most });
+    values.iter_mut().for_each(|x| *x = exp(*x - most));
+    let scale = 1.0 / sum(values);
+    values.iter_mut().for_each(|x| *x *= scale);
 }

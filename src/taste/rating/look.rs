@@ -18,7 +18,7 @@ use half::slice::HalfFloatSliceExt;
 use rayon::prelude::*;
 
 use crate::encode::kernels::{Isa, Matrix, Onto, exp, for_each_isa, multiply_onto};
-use crate::taste::net::values::{elements, stored, sum_of, tensor, with};
+use crate::taste::net::values::{elements, stored, sum_of, tensor, weigh, with};
 
 /// Asks maps (maps, channels, pixels) questions (questions, A): the question's place in `places` says of which map.
 /// `keys` are (A, channels), `w` (A). Returns what was found, (questions, channels), and what each pixel counted for,
@@ -108,10 +108,7 @@ fn find_all(t: &[f32], w: &[f32], map: &[f32], found: &mut [f32]) {
     for (t, &w) in t.chunks_exact(pixels).zip(w) {
         a.iter_mut().zip(t).for_each(|(a, t)| *a += w * t);
     }
-    let most = a.iter().fold(f32::NEG_INFINITY, |most, e| if *e > most { *e } else { most });
-    a.iter_mut().for_each(|a| *a = exp(*a - most));
-    let scale = 1.0 / sum_of(a, a, |a, _| a);
-    a.iter_mut().for_each(|a| *a *= scale);
+    weigh(a);
     for (c, x) in c.iter_mut().zip(map.chunks_exact(pixels)) {
         *c = sum_of(x, a, |x, a| x * a);
     }
