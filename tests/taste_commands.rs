@@ -98,6 +98,20 @@ fn what_a_taste_lacks_is_named() {
 }
 
 #[test]
+fn a_change_of_another_model_is_refused() {
+    let dir = lived_in();
+    for (args, expected) in [
+        (&["train", "shop", "--set", "acf.latent=4"][..], "about vbpr, and not about acf"),
+        (&["evaluate", "shop", "--set", "vbrp.rate=1"], "about bpr-mf, vbpr, and not about vbrp"),
+        (&["evaluate", "shop", "--categories", "--set", "vbpr.rate=1"], "about aggregation, "),
+        (&["train", "shop", "--set", "vbpr"], "write MODEL.NAME=VALUE"),
+    ] {
+        let told = refusal(dir.path(), args);
+        assert!(told.contains(expected), "{args:?}: {told}");
+    }
+}
+
+#[test]
 fn users_are_recommended_what_they_have_not_taken() {
     let dir = lived_in();
     let recommended = |args: &[&str]| {

@@ -263,7 +263,7 @@ fn attention_within_pictures_looks_at_each_once_and_again_at_what_is_damaged() {
     let blind = epoch_by(&others, &collection, &changes).unwrap_err().to_string();
     assert!(blind.contains("no longer the one") && blind.contains("acf.tiles=0"), "{blind}");
 
-    for (name, value) in [("components", "0"), ("tiles", "1000")] {
+    for (name, value) in [("latent", "0"), ("components", "0"), ("tiles", "1000")] {
         let changed = [&changes[..], &[(name.to_owned(), value.to_owned())]].concat();
         let refused = epoch(&collection, &changed).unwrap_err().to_string();
         assert_eq!(refused, format!("\"{value}\" is no value for {name}"));

@@ -222,11 +222,13 @@ impl Plan for AcfSettings {
         let refused = |name: &str, value: usize| {
             Error::from(ModelError::Value { name: name.to_owned(), text: value.to_string() })
         };
-        let sight = match (self.tiles, self.components) {
-            (0, _) => Sight::Whole(Arc::clone(material.needed_features("acf")?)),
-            (side, _) if side > MOST_TILES => return Err(refused("tiles", side)),
-            (_, 0) => return Err(refused("components", 0)),
-            (side, components) => Sight::Tiles(material.tiles("acf", (side, components))?),
+        if self.latent == 0 {
+            return Err(refused("latent", 0));
+        }
+        let sight = match self.tiles {
+            0 => Sight::Whole(Arc::clone(material.needed_features("acf")?)),
+            1..=MOST_TILES => Sight::Tiles(material.tiles("acf", (self.tiles, self.components))?),
+            _ => return Err(refused("tiles", self.tiles)),
         };
         let settings = AcfSettings { seed, ..self.clone() };
         Acf::new(sight, history, settings)

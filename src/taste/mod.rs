@@ -22,6 +22,8 @@
 //!   `looks`. What it makes of new items, of visitors who like some items, and of scores that are no products,
 //!   is its [`Insight`], which is kept with it.
 //! - What it looks at beside the history, it asks its [`Material`] for.
+//! - Whoever trains within a program of their own starts it with `CANDLE_NUM_THREADS=1`: candle's threads for sums and products
+//!   value by value wait for each other spinning, which takes an epoch two to three times as long.
 //! - [`Training`], [`Study`], [`Keep`] and [`Served`] do the rest: validation, early stopping, the best epoch;
 //!   judging beside the baselines; the file in the collection; recommending and re-ranking.
 

@@ -169,6 +169,21 @@ pub(super) fn map(settings: &impl Serialize) -> Map<String, Value> {
     text.and_then(|text| serde_json::from_str(&text)).unwrap_or_default()
 }
 
+/// Settings that count what there has to be one of at least; of others none may be wanted, as of factors in VBPR.
+const COUNTS: [&str; 11] = [
+    "side",
+    "thin",
+    "visual",
+    "hidden",
+    "attention",
+    "components",
+    "embedding",
+    "batch",
+    "batch_pictures",
+    "most",
+    "pictures",
+];
+
 /// Settings of which some are given as text.
 fn changed<S: Serialize + DeserializeOwned>(
     usual: S,
@@ -190,6 +205,9 @@ fn changed<S: Serialize + DeserializeOwned>(
             }),
         };
         let bad = || ModelError::Value { name: name.clone(), text: text.clone() };
+        if value == 0 && COUNTS.contains(&name.as_str()) {
+            return Err(bad());
+        }
         let mut one = all.clone();
         one.insert(name.clone(), value);
         serde_json::from_value::<S>(Value::Object(one.clone())).map_err(|_| bad())?;
@@ -223,6 +241,22 @@ mod tests {
         assert_eq!(recipe.unwrap().settings(), expected);
         let kept = Recipe::restored("vbpr", &expected).unwrap();
         assert_eq!(kept.settings(), expected);
+    }
+
+    #[test]
+    fn networks_without_layers_are_refused() {
+        for (model, name) in [
+            ("vbpr", "visual"),
+            ("dvbpr", "side"),
+            ("acf", "attention"),
+            ("curatornet", "hidden"),
+            ("aggregation-gated", "hidden"),
+            ("aggregation-1", "most"),
+        ] {
+            let refused = Recipe::new(model, &changes(&[(name, "0")])).unwrap_err();
+            assert_eq!(refused.to_string(), format!("\"0\" is no value for {name}"));
+        }
+        assert!(Recipe::new("vbpr", &changes(&[("latent", "0")])).is_ok());
     }
 
     /// Settings of settings stand beside the others: a new model's must not hide them.
