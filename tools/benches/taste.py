@@ -53,10 +53,10 @@ MODELS = {
 RERANKED = ["vbpr", "acf", "curatornet", "aggregation-gated"]
 # Seeds, epochs and patience that are not the usual: few where networks are trained end to end or look at whole sets, as a CPU
 # can bear; many where an epoch takes no time and long stretches bring nothing before factors come into their own.
-SETS = (2, 15, 3)
+SETS = (5, 15, 3)
 RUNS = {
     "bpr-mf": (5, 100, 25),
-    "curatornet": SETS,
+    "curatornet": (2, 15, 3),
     "dvbpr": (2, 40, 40),
     "dvbpr-alexnet": (2, 40, 40),
     "aggregation-average": SETS,
