@@ -114,7 +114,7 @@ impl Parameters {
                 Some(array) if array.shape == var.dims() => {
                     var.set(&Tensor::from_slice(&array.values, var.shape(), &Device::Cpu)?)?;
                 }
-                _ => bail!("there is no fitting {name}"),
+                _ => bail!("there is no fitting {name}: it is another network's, train it anew"),
             }
         }
         Ok(())

@@ -44,7 +44,7 @@ def aggregation():
     """Steps of 64 sets."""
     blocks = {"average": 0, "1": 1, "2": 2, "gated": 2}[model.removeprefix("aggregation-")]
     gated = model.endswith("gated")
-    p = layers(*["second"] * (blocks > 1), *["gate"] * gated, "hidden", "output")
+    p = layers(*["question"] * (blocks > 1), *["gate"] * gated, "hidden", "output")
     if blocks:
         p["query"] = torch.nn.Parameter(load("query"))
     adam = torch.optim.Adam(p.values(), lr=1e-3)
@@ -63,7 +63,7 @@ def aggregation():
         else:
             pooled = block(x, there, p["query"].expand(len(some), -1))
         if blocks > 1:
-            pooled = block(x, there, torch.tanh(dense(p, pooled, "second")))
+            pooled = block(x, there, torch.tanh(dense(p, pooled, "question")))
         if gated:
             pooled = torch.sigmoid(dense(p, pooled, "gate")) * pooled
         logits = dense(p, F.relu(dense(p, scale * pooled, "hidden")), "output")

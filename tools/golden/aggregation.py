@@ -40,7 +40,7 @@ def forward(p, blocks, gated):
     if blocks > 0:
         pooled = block(p["query"].expand(len(LENGTHS), K))
     if blocks > 1:
-        pooled = block(torch.tanh(F.linear(pooled, p["second.weight"], p["second.bias"])))
+        pooled = block(torch.tanh(F.linear(pooled, p["question.weight"], p["question.bias"])))
     if gated:
         pooled = torch.sigmoid(F.linear(pooled, p["gate.weight"], p["gate.bias"])) * pooled
     hidden = F.relu(F.linear(scale * pooled, p["hidden.weight"], p["hidden.bias"]))
@@ -53,7 +53,7 @@ for name, blocks, gated in [
     ("aggregation-2", 2, False), ("aggregation-gated", 2, True),
 ]:
     shapes = {"query": [1, K]} if blocks > 0 else {}
-    shapes |= {"second.weight": [K, K], "second.bias": [K]} if blocks > 1 else {}
+    shapes |= {"question.weight": [K, K], "question.bias": [K]} if blocks > 1 else {}
     shapes |= {"gate.weight": [K, K], "gate.bias": [K]} if gated else {}
     shapes |= {"hidden.weight": [HIDDEN, K], "hidden.bias": [HIDDEN]}
     shapes |= {"output.weight": [CATEGORIES, HIDDEN], "output.bias": [CATEGORIES]}

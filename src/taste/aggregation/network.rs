@@ -95,7 +95,8 @@ impl Aggregator {
         if variant.blocks() > 0 {
             parameters.zeros("query", &[1, features])?;
         }
-        for (name, there) in [("second", variant.blocks() > 1), ("gate", variant == Variant::Gated)]
+        for (name, there) in
+            [("question", variant.blocks() > 1), ("gate", variant == Variant::Gated)]
         {
             if there {
                 parameters.zeros(&format!("{name}.weight"), &[features, features])?;
@@ -145,7 +146,7 @@ impl Aggregator {
             self.parameters.get("query", learns)?.broadcast_as(shape)?.contiguous()?;
         let mut rows = attend(features, &queries, sets)?;
         if self.variant.blocks() > 1 {
-            queries = self.parameters.apply(&rows, "second", Activation::Tanh, learns)?;
+            queries = self.parameters.apply(&rows, "question", Activation::Tanh, learns)?;
             rows = attend(features, &queries, sets)?;
         }
         Ok(Pooled { rows, queries: Some(queries) })

@@ -146,7 +146,7 @@ impl Adam {
                     Some(array) if array.values.len() == values.len() => {
                         values.copy_from_slice(&array.values);
                     }
-                    _ => bail!("there is no fitting {name}"),
+                    _ => bail!("there is no fitting {name}: it is of another run, start anew"),
                 }
             }
         }
