@@ -3,6 +3,8 @@
 //! a study, and for the run that learns from everything.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::Hash;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -108,32 +110,15 @@ impl<'a> Material<'a> {
     pub fn gallery(&self, model: &str, side: usize) -> Result<Arc<Gallery>, Error> {
         let lacks = || ModelError::Lacks { model: model.to_owned(), what: "pictures" };
         let collection = self.collection.ok_or_else(lacks)?;
-        let mut galleries = lock(&self.galleries);
-        if let Some(gallery) = galleries.get(&side) {
-            return Ok(Arc::clone(gallery));
-        }
-        let gallery = Gallery::of(collection, self.items, side, None::<&Path>)?;
-        if gallery.items().is_empty() {
-            return Err(lacks().into());
-        }
-        let gallery = Arc::new(gallery);
-        galleries.insert(side, Arc::clone(&gallery));
-        Ok(gallery)
+        kept(&self.galleries, side, || {
+            let gallery = Gallery::of(collection, self.items, side, None::<&Path>)?;
+            if gallery.items().is_empty() { Err(lacks().into()) } else { Ok(gallery) }
+        })
     }
 
-    /// The items' pictures cut into `side` rows of as many tiles, so many numbers each.
-    pub(super) fn tiles(
-        &self,
-        model: &str,
-        (side, dimension): (usize, usize),
-    ) -> Result<Arc<Tiles>, Error> {
-        let mut all = lock(&self.tiles);
-        if let Some(tiles) = all.get(&(side, dimension)) {
-            return Ok(Arc::clone(tiles));
-        }
-        let tiles = Arc::new(Tiles::of(self, model, (side, dimension))?);
-        all.insert((side, dimension), Arc::clone(&tiles));
-        Ok(tiles)
+    /// The items' pictures cut into so many rows of as many tiles, of so many numbers each.
+    pub(super) fn tiles(&self, model: &str, size: (usize, usize)) -> Result<Arc<Tiles>, Error> {
+        kept(&self.tiles, size, || Tiles::of(self, model, size))
     }
 
     /// Shows these tiles, `side` rows of them a picture, whatever the collection has.
@@ -155,6 +140,18 @@ impl<'a> Material<'a> {
         lock(&self.frozen).insert(name.to_owned(), Arc::clone(&frozen));
         Ok(frozen)
     }
+}
+
+/// What there is under a key, made where it is not there yet; who asks for any meanwhile waits.
+fn kept<K: Eq + Hash, V>(
+    all: &Mutex<HashMap<K, Arc<V>>>,
+    key: K,
+    make: impl FnOnce() -> Result<V, Error>,
+) -> Result<Arc<V>, Error> {
+    Ok(match lock(all).entry(key) {
+        Entry::Occupied(found) => Arc::clone(found.get()),
+        Entry::Vacant(place) => Arc::clone(place.insert(Arc::new(make()?))),
+    })
 }
 
 /// What is behind a lock is whole whenever it is free, even where its holder panicked.
